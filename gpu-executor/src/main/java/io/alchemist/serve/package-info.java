@@ -1,0 +1,2 @@
+/** Continuous batching: which tokens of which requests the next step computes, and what comes of them. */
+package io.alchemist.serve;
