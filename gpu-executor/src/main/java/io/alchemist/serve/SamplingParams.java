@@ -12,6 +12,8 @@ public record SamplingParams(float temperature, int topK, float topP, long seed)
   public static final SamplingParams GREEDY = new SamplingParams(0, 0, 1, 0);
 
   /**
+   * Checks the ranges.
+   *
    * @throws RequestException naming the parameter that is out of range
    */
   public SamplingParams {

@@ -34,6 +34,8 @@ public interface TextService {
   }
 
   /**
+   * The model that is served.
+   *
    * @param id the model's name
    * @param createdEpochSeconds when it was loaded
    * @param contextTokens longest context
