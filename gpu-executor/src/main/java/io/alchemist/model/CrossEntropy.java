@@ -1,0 +1,123 @@
+package io.alchemist.model;
+
+import io.alchemist.tensor.DType;
+import io.alchemist.tensor.MemoryScope;
+import io.alchemist.tensor.Ops;
+import io.alchemist.tensor.Tensor;
+import io.alchemist.tensor.Weight;
+import io.alchemist.weights.ParameterId;
+import io.alchemist.weights.ParameterSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The weighted negative log-likelihood of target tokens, sum over rows of weight · -log softmax(h Wᵀ)[target], and its
+ * gradient. Logits exist for a block of rows and a chunk of the vocabulary at a time. Where one chunk holds the whole vocabulary the
+ * logits are computed once, else a second time for the gradient, once the softmax's sum is known.
+ */
+public final class CrossEntropy implements AutoCloseable {
+  private static final int MIN_ROWS = 64;
+  private final Ops ops;
+  private final MemoryScope scope;
+  private final Tensor logits;
+  private final int maxLogits;
+
+  /**
+   * Allocates room for logits.
+   *
+   * @param maxLogits the most logits held at once
+   */
+  public CrossEntropy(Ops ops, MemoryScope parent, int maxLogits) {
+    this.ops = ops;
+    this.scope = parent.child("cross entropy");
+    this.maxLogits = maxLogits;
+    this.logits = scope.allocate("logits", DType.F32, 1, maxLogits);
+  }
+
+  /**
+   * The loss of some rows.
+   *
+   * @param h hidden states after the last norm (T, C)
+   * @param head output layer (V, C)
+   * @param targets I32 (1, T)
+   * @param weights F32 (1, T)
+   * @param nll F32 (1, T), written: the unweighted negative log-likelihood of each row's target
+   * @param dH (T, C), written: the gradient for h
+   * @param gradient receives the output layer's gradient where it is trained
+   * @param headId under which parameter: HEAD, or EMBEDDING where the two are tied
+   */
+  public void lossAndGradient(
+      Tensor h,
+      Weight head,
+      Tensor targets,
+      Tensor weights,
+      Tensor nll,
+      Tensor dH,
+      ParameterSet gradient,
+      ParameterId headId) {
+    int vocabulary = head.outputs();
+    int blockRows = Math.max(1, Math.min(h.rows(), Math.max(MIN_ROWS, maxLogits / vocabulary)));
+    int chunk = Math.min(vocabulary, maxLogits / blockRows);
+    if (chunk < vocabulary) {
+      chunk = Math.max(Weight.SLICE_STEP, chunk / Weight.SLICE_STEP * Weight.SLICE_STEP);
+      blockRows = Math.min(blockRows, Math.max(1, maxLogits / chunk));
+    }
+    Tensor dHead = gradient.find(headId);
+    for (int row = 0; row < h.rows(); row += blockRows) {
+      int rows = Math.min(blockRows, h.rows() - row);
+      block(
+          h.rows(row, rows),
+          head,
+          targets.view(row, 1, rows),
+          weights.view(row, 1, rows),
+          nll.view(row, 1, rows),
+          dH.rows(row, rows),
+          dHead,
+          chunk);
+    }
+  }
+
+  private void block(
+      Tensor h,
+      Weight head,
+      Tensor targets,
+      Tensor weights,
+      Tensor nll,
+      Tensor dH,
+      @Nullable Tensor dHead,
+      int chunk) {
+    int vocabulary = head.outputs();
+    Tensor logSumExp = nll; // becomes logSumExp - targetLogit at the end
+    try (Tensor targetLogit = scope.allocate("target logit", DType.F32, 1, h.rows())) {
+      ops.fill(logSumExp, Float.NEGATIVE_INFINITY);
+      for (int first = 0; first < vocabulary; first += chunk) {
+        Tensor z = chunkLogits(h, head, first, chunk);
+        ops.softmaxStatistics(z, first, targets, logSumExp, targetLogit);
+      }
+      boolean again = chunk < vocabulary;
+      for (int first = 0; first < vocabulary; first += chunk) {
+        int count = Math.min(chunk, vocabulary - first);
+        Tensor z = again ? chunkLogits(h, head, first, chunk) : logits.view(0, h.rows(), count);
+        ops.softmaxGradient(z, first, targets, weights, logSumExp); // dz
+        ops.matmulInputGradient(
+            1, z, head.slice(first, count), first == 0 ? 0 : 1, dH); // dH += dz W
+        if (dHead != null) {
+          ops.matmulWeightGradient(1, z, h, dHead.rows(first, count)); // dW += dzᵀ h
+        }
+      }
+      ops.add(-1, targetLogit, nll);
+    }
+  }
+
+  private Tensor chunkLogits(Tensor h, Weight head, int first, int chunk) {
+    int count = Math.min(chunk, head.outputs() - first);
+    Tensor z = logits.view(0, h.rows(), count);
+    ops.matmul(1, h, head.slice(first, count), 0, z);
+    return z;
+  }
+
+  @Override
+  public void close() {
+    logits.close();
+    scope.close();
+  }
+}

@@ -1,0 +1,141 @@
+package io.alchemist.model;
+
+import io.alchemist.tensor.DType;
+import io.alchemist.tensor.MemoryScope;
+import io.alchemist.tensor.Ops;
+import io.alchemist.tensor.Tensor;
+import io.alchemist.weights.LayerWeights;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.ParameterId;
+import io.alchemist.weights.ParameterSet;
+import io.alchemist.weights.WeightSet;
+import java.util.List;
+
+/**
+ * A decoder-only transformer of the Llama family (Touvron et al. 2023, arXiv 2302.13971), layer by layer, both directions.
+ * Holds no weights and no state of a pass: callers own the loop, so that they can stop after any layer. Engine thread.
+ */
+public final class Transformer implements AutoCloseable {
+  private final Ops ops;
+  private final ModelConfig config;
+  private final MemoryScope scope;
+  private final Tensor rope;
+  private final Attention attention;
+  private final FeedForward feedForward;
+
+  public Transformer(Ops ops, MemoryScope parent, ModelConfig config) {
+    this.ops = ops;
+    this.config = config;
+    this.scope = parent.child("rotary table");
+    this.rope =
+        scope.allocate("cosines and sines", DType.F32, config.maxPositions(), config.headDim());
+    ops.upload(angles(config), rope);
+    this.attention = new Attention(ops, config, rope);
+    this.feedForward = new FeedForward(ops, config);
+  }
+
+  private static float[] angles(ModelConfig config) {
+    double[] frequencies = config.rope().frequencies(config.headDim());
+    int half = frequencies.length;
+    float[] table = new float[config.maxPositions() * 2 * half];
+    for (int position = 0; position < config.maxPositions(); position++) {
+      for (int i = 0; i < half; i++) {
+        double angle = position * frequencies[i];
+        table[position * 2 * half + i] = (float) Math.cos(angle);
+        table[position * 2 * half + half + i] = (float) Math.sin(angle);
+      }
+    }
+    return table;
+  }
+
+  public ModelConfig config() {
+    return config;
+  }
+
+  /** The first layer's input: x = table[ids]. ids I32 (1, T), x (T, C). */
+  public void embed(WeightSet weights, Tensor ids, Tensor x) {
+    ops.embed(weights.embedding(), ids, x);
+  }
+
+  /**
+   * One layer forward.
+   *
+   * @param a {@code a.x} (T, C) is read; the other activations of the active rows are written
+   * @param kv the keys and values of earlier positions are read, those of the rows written
+   * @param y (A, C), written: the input of the next layer
+   */
+  public void forward(
+      int layer,
+      WeightSet weights,
+      ForwardBatch batch,
+      Activations a,
+      KeyValues kv,
+      Tensor y,
+      Workspace work) {
+    LayerWeights w = weights.layer(layer);
+    attention.forward(w, batch, a, kv.keys(layer), kv.values(layer), work);
+    feedForward.forward(
+        w, batch.activeRows() == batch.rows() ? a : a.rows(0, batch.activeRows()), y, work);
+  }
+
+  /** h = the last norm of x. Both (T, C). */
+  public void finalNorm(WeightSet weights, Tensor x, Tensor h) {
+    ops.rmsNorm(x, weights.finalNorm(), config.normEpsilon(), h);
+  }
+
+  /** z = h Wᵀ. h (T, C), z (T, V). */
+  public void logits(WeightSet weights, Tensor h, Tensor z) {
+    ops.matmul(1, h, weights.head(), 0, z);
+  }
+
+  /** dx += the gradient of {@link #finalNorm}. All (T, C). */
+  public void finalNormBackward(
+      WeightSet weights, Tensor x, Tensor dh, Tensor dx, ParameterSet gradient) {
+    ops.rmsNormGradient(
+        x,
+        weights.finalNorm(),
+        config.normEpsilon(),
+        dh,
+        dx,
+        gradient.find(ParameterId.FINAL_NORM));
+  }
+
+  /**
+   * One layer backward.
+   *
+   * @param saved the activations of each block of {@code batch}
+   * @param kv keys and values of all rows, row i's own in slot i
+   * @param d (T, C): the gradient of the layer's output becomes that of its input; where nothing below is trained, it is
+   *     left undefined
+   * @param gradient what is in it is added to
+   */
+  public void backward(
+      int layer,
+      WeightSet weights,
+      BackwardBatch batch,
+      List<Activations> saved,
+      KeyValues kv,
+      Tensor d,
+      ParameterSet gradient,
+      Workspace work) {
+    LayerWeights w = weights.layer(layer);
+    boolean inputWanted = layer > 0 || gradient.find(ParameterId.EMBEDDING) != null;
+    feedForward.backward(layer, w, batch, saved, d, gradient, work);
+    attention.backward(
+        layer, w, batch, saved, d, kv.keys(layer), kv.values(layer), inputWanted, gradient, work);
+  }
+
+  /** Adds the gradient of {@link #embed}, where the table is trained. ids I32 (1, T), d (T, C). */
+  public void embedBackward(Tensor ids, Tensor d, ParameterSet gradient) {
+    Tensor table = gradient.find(ParameterId.EMBEDDING);
+    if (table != null) {
+      ops.embedGradient(ids, d, table);
+    }
+  }
+
+  @Override
+  public void close() {
+    rope.close();
+    scope.close();
+  }
+}

@@ -1,0 +1,108 @@
+package io.alchemist.weights;
+
+import io.alchemist.tensor.DType;
+import io.alchemist.tensor.MemoryScope;
+import io.alchemist.tensor.Ops;
+import io.alchemist.tensor.Tensor;
+import java.util.Collection;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One F32 matrix for each of some parameters: the values that are trained, their gradient, or a moment of the optimizer. Owns
+ * its tensors. Engine thread.
+ */
+public final class ParameterSet implements AutoCloseable {
+  private final Map<ParameterId, Tensor> tensors = new TreeMap<>();
+  private final MemoryScope scope;
+
+  private ParameterSet(MemoryScope scope) {
+    this.scope = scope;
+  }
+
+  /** Zeros for each of {@code ids}. */
+  public static ParameterSet zeros(
+      Ops ops,
+      MemoryScope parent,
+      String name,
+      Collection<ParameterId> ids,
+      ModelConfig config,
+      int rank) {
+    ParameterSet set = new ParameterSet(parent.child(name));
+    try {
+      for (ParameterId id : ids) {
+        Tensor tensor = set.scope.allocate(
+            id.toString(), DType.F32, id.rows(config, rank), id.cols(config, rank));
+        set.tensors.put(id, tensor);
+        ops.fill(tensor, 0);
+      }
+      return set;
+    } catch (RuntimeException e) {
+      set.close();
+      throw e;
+    }
+  }
+
+  /** Zeros of the same shapes. */
+  public ParameterSet zerosLike(Ops ops, MemoryScope parent, String name) {
+    ParameterSet set = new ParameterSet(parent.child(name));
+    try {
+      tensors.forEach((id, tensor) -> {
+        Tensor zeros = set.scope.allocate(id.toString(), DType.F32, tensor.rows(), tensor.cols());
+        set.tensors.put(id, zeros);
+        ops.fill(zeros, 0);
+      });
+      return set;
+    } catch (RuntimeException e) {
+      set.close();
+      throw e;
+    }
+  }
+
+  /** The ids, in forward order. */
+  public Set<ParameterId> ids() {
+    return tensors.keySet();
+  }
+
+  /** The matrix, or null when this parameter is not in the set. */
+  public @Nullable Tensor find(ParameterId id) {
+    return tensors.get(id);
+  }
+
+  /** The matrix of a parameter in the set. */
+  public Tensor tensor(ParameterId id) {
+    Tensor tensor = tensors.get(id);
+    if (tensor == null) {
+      throw new IllegalArgumentException(id + " is not among the trained parameters");
+    }
+    return tensor;
+  }
+
+  public void forEach(BiConsumer<ParameterId, Tensor> action) {
+    tensors.forEach(action);
+  }
+
+  /** Copies another set of the same parameters. */
+  public void copyFrom(Ops ops, ParameterSet other) {
+    forEach((id, tensor) -> ops.copy(other.tensor(id), tensor));
+  }
+
+  /** Sets every element to zero. */
+  public void clear(Ops ops) {
+    tensors.values().forEach(tensor -> ops.fill(tensor, 0));
+  }
+
+  public long sizeBytes() {
+    return tensors.values().stream().mapToLong(Tensor::sizeBytes).sum();
+  }
+
+  @Override
+  public void close() {
+    tensors.values().forEach(Tensor::close);
+    tensors.clear();
+    scope.close();
+  }
+}

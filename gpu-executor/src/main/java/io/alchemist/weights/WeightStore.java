@@ -1,0 +1,153 @@
+package io.alchemist.weights;
+
+import io.alchemist.tensor.MemoryScope;
+import io.alchemist.tensor.Ops;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The versions of the weights. One is live: new requests get it. The last few are kept, so that what was recorded at one of
+ * them can still be trained on exactly, and so that one can roll back. Older ones go when nobody uses them any more.
+ *
+ * <p>Engine thread.
+ */
+public final class WeightStore implements AutoCloseable {
+  private final Ops ops;
+  private final MemoryScope scope;
+  private final ModelConfig config;
+  private final int keptVersions;
+  private final LongConsumer onGone;
+  private final NavigableMap<Long, WeightSet> versions = new TreeMap<>();
+  private WeightSet live;
+  private long newest;
+
+  /**
+   * Loads the base weights as version 0.
+   *
+   * @param keptVersions how many versions to keep besides the live one
+   * @param onGone told of each version that is freed, so that what was computed with it is forgotten too
+   */
+  public WeightStore(
+      Ops ops, MemoryScope parent, WeightSource source, int keptVersions, LongConsumer onGone) {
+    this.ops = ops;
+    this.scope = parent.child("weights");
+    this.config = source.config();
+    this.keptVersions = keptVersions;
+    this.onGone = onGone;
+    try {
+      this.live = new WeightSet(0, config, BaseWeights.load(ops, scope, source), null);
+    } catch (RuntimeException e) {
+      scope.close();
+      throw e;
+    }
+    versions.put(0L, live);
+  }
+
+  public ModelConfig config() {
+    return config;
+  }
+
+  /** The version that new requests get. */
+  public WeightSet live() {
+    return live;
+  }
+
+  /** The versions at hand, oldest first. */
+  public List<Long> versions() {
+    return new ArrayList<>(versions.keySet());
+  }
+
+  /** Pins the live version; {@link #unpin} lets it go. */
+  public WeightSet pinLive() {
+    live.pin();
+    return live;
+  }
+
+  /** Pins a version if it is still at hand, else null. */
+  public @Nullable WeightSet pin(long version) {
+    WeightSet set = versions.get(version);
+    if (set != null) {
+      set.pin();
+    }
+    return set;
+  }
+
+  /** Ends one pin. */
+  public void unpin(WeightSet set) {
+    if (set.unpin() == 0) {
+      retire();
+    }
+  }
+
+  /** Publishes the live base weights with an adapter of these values as a new version; it becomes live. */
+  public WeightSet publishAdapter(LoraSpec spec, ParameterSet values) {
+    return publish(newest + 1, live.base().retain(), LoraAdapter.of(ops, scope, spec, values));
+  }
+
+  /** Like {@link #publishAdapter}, under a number that was given elsewhere and is above all before. */
+  public WeightSet publishAdapter(long version, LoraSpec spec, ParameterSet values) {
+    if (version <= newest) {
+      throw new IllegalArgumentException("Version " + version + " is not above " + newest
+          + ", the newest one here: versions are never reused. Publish it under a higher number.");
+    }
+    return publish(version, live.base().retain(), LoraAdapter.of(ops, scope, spec, values));
+  }
+
+  /** Publishes a whole model's values as a new version, which becomes live. */
+  public WeightSet publishModel(ParameterSet values) {
+    return publish(newest + 1, BaseWeights.of(ops, scope, values), null);
+  }
+
+  private WeightSet publish(long version, BaseWeights base, @Nullable LoraAdapter adapter) {
+    WeightSet set = new WeightSet(version, config, base, adapter);
+    newest = version;
+    versions.put(version, set);
+    live = set;
+    retire();
+    return set;
+  }
+
+  /**
+   * Makes a kept version live again.
+   *
+   * @throws IllegalArgumentException when it is not at hand any more
+   */
+  public WeightSet rollBack(long version) {
+    WeightSet set = versions.get(version);
+    if (set == null) {
+      throw new IllegalArgumentException(
+          "Version " + version + " is not at hand; kept are " + versions.keySet()
+              + ". Load its adapter from disk and publish that, or keep more versions.");
+    }
+    live = set;
+    retire();
+    return set;
+  }
+
+  /** Frees what is neither live, nor among the newest kept ones, nor pinned. */
+  private void retire() {
+    int surplus = versions.size() - 1 - keptVersions;
+    for (WeightSet set : List.copyOf(versions.values())) {
+      if (surplus <= 0) {
+        return;
+      }
+      if (set != live && !set.isPinned()) {
+        versions.remove(set.version());
+        set.free();
+        onGone.accept(set.version());
+        surplus--;
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    versions.values().forEach(WeightSet::free);
+    versions.clear();
+    scope.close();
+  }
+}
