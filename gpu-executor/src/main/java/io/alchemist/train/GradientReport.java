@@ -1,0 +1,57 @@
+package io.alchemist.train;
+
+/**
+ * What went into a gradient.
+ *
+ * @param examples number of examples
+ * @param loss sum over tokens of weight times negative log-likelihood
+ * @param weight sum of the weights' absolute values
+ * @param predictingTokens tokens forwarded because they predict
+ * @param reusedTokens prompt tokens whose forward pass was reused, counted for each example
+ * @param recomputedTokens prompt tokens that were forwarded again
+ * @param rows rows of the backward passes: shared prompts count once
+ * @param microBatches passes
+ * @param busyNanos time the trainer's slices took
+ */
+public record GradientReport(
+    int examples,
+    double loss,
+    double weight,
+    long predictingTokens,
+    long reusedTokens,
+    long recomputedTokens,
+    long rows,
+    int microBatches,
+    long busyNanos) {
+  /** Of no example. */
+  public static final GradientReport NOTHING = new GradientReport(0, 0, 0, 0, 0, 0, 0, 0, 0);
+
+  /** Both together. */
+  public GradientReport plus(GradientReport other) {
+    return new GradientReport(
+        examples + other.examples,
+        loss + other.loss,
+        weight + other.weight,
+        predictingTokens + other.predictingTokens,
+        reusedTokens + other.reusedTokens,
+        recomputedTokens + other.recomputedTokens,
+        rows + other.rows,
+        microBatches + other.microBatches,
+        busyNanos + other.busyNanos);
+  }
+
+  /** Loss per weighted token. */
+  public double meanLoss() {
+    return loss / weight;
+  }
+
+  /** Prompt and completion tokens trained on. */
+  public long tokens() {
+    return predictingTokens + reusedTokens + recomputedTokens;
+  }
+
+  /** Share of these whose forward pass was reused: the design's p. */
+  public double reusedShare() {
+    return tokens() == 0 ? 0 : (double) reusedTokens / tokens();
+  }
+}

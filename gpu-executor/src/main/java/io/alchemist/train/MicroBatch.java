@@ -1,0 +1,221 @@
+package io.alchemist.train;
+
+import io.alchemist.cache.Coverage;
+import io.alchemist.cache.Covered;
+import io.alchemist.cache.Logged;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which rows one backward pass has: the union of its examples' paths through the prefix tree. Stretches that were logged are
+ * one row per token however many examples share them; all others are rows of their own.
+ *
+ * <p>Rows are ordered: first those that predict (each example from the last prompt token on), then prompt tokens whose
+ * activations are not there ("holes"); these two are <em>new</em>, to be forwarded. Then what was logged.
+ *
+ * @param examples as given
+ * @param rows of all
+ * @param newRows how many of them are forwarded, the first
+ * @param predictingRows how many of those predict, the first
+ * @param ids token of each row
+ * @param positions position of each row in its sequence
+ * @param predicting a run for each example
+ * @param holes a run for each stretch to be forwarded again
+ * @param logged the logged stretches
+ * @param lossRows rows with a weight, each a predicting one
+ * @param targets the token that each loss row predicts
+ * @param lossWeights the weight of each loss row
+ */
+@SuppressWarnings("ArrayRecordComponent") // one writer, one reader, never compared
+record MicroBatch(
+    List<TrainingExample> examples,
+    int rows,
+    int newRows,
+    int predictingRows,
+    int[] ids,
+    int[] positions,
+    List<Run> predicting,
+    List<Run> holes,
+    List<LoggedStretch> logged,
+    int[] lossRows,
+    int[] targets,
+    float[] lossWeights) {
+
+  /**
+   * Consecutive positions of one path in consecutive rows.
+   *
+   * @param firstRow of the first position
+   * @param count positions
+   * @param from the first position: as many come before
+   * @param path the row of each position of the path, at least {@code from + count} of them
+   */
+  @SuppressWarnings("ArrayRecordComponent")
+  record Run(int firstRow, int count, int from, int[] path) {}
+
+  /**
+   * A run that was logged.
+   *
+   * @param run rows and path
+   * @param logged where the activations are
+   * @param slots the K/V row of each position on the device, or null where only the host has them
+   */
+  @SuppressWarnings("ArrayRecordComponent")
+  record LoggedStretch(Run run, Logged logged, int @Nullable [] slots) {}
+
+  /**
+   * Lays out the rows.
+   *
+   * @param coverages what the tree has of each example's prompt; null recomputes all of it
+   */
+  static MicroBatch plan(List<TrainingExample> examples, List<@Nullable Coverage> coverages) {
+    Layout layout = new Layout();
+    int[][] paths = new int[examples.size()][];
+    List<Run> predicting = new ArrayList<>();
+    for (int e = 0; e < examples.size(); e++) {
+      TrainingExample example = examples.get(e);
+      paths[e] = new int[example.inputLength()];
+      int from = example.firstPredicting();
+      predicting.add(layout.run(example, paths[e], from, example.inputLength()));
+    }
+    int predictingRows = layout.rows;
+
+    List<Run> holes = new ArrayList<>();
+    for (int e = 0; e < examples.size(); e++) {
+      int next = 0;
+      for (Covered covered : loggedRuns(coverages.get(e))) {
+        if (covered.from() > next) {
+          holes.add(layout.run(examples.get(e), paths[e], next, covered.from()));
+        }
+        next = covered.from() + covered.count();
+      }
+      int end = examples.get(e).firstPredicting();
+      if (end > next) {
+        holes.add(layout.run(examples.get(e), paths[e], next, end));
+      }
+    }
+    int newRows = layout.rows;
+
+    List<LoggedStretch> logged = layout.logged(examples, coverages, paths);
+    return layout.finish(examples, newRows, predictingRows, predicting, holes, logged);
+  }
+
+  private static List<Covered> loggedRuns(@Nullable Coverage coverage) {
+    if (coverage == null) {
+      return List.of();
+    }
+    return coverage.runs().stream().filter(run -> run.logged() != null).toList();
+  }
+
+  /** Prompt tokens whose forward is reused, counted once per example. */
+  int reusedTokens() {
+    int prompts = examples.stream().mapToInt(TrainingExample::firstPredicting).sum();
+    return prompts - recomputedTokens();
+  }
+
+  /** Prompt tokens that are forwarded again. */
+  int recomputedTokens() {
+    return newRows - predictingRows;
+  }
+
+  /** Rows handed out so far, and what they hold. */
+  private static final class Layout {
+    private int rows;
+    private int[] ids = new int[256];
+    private int[] positions = new int[256];
+
+    /** New rows for positions [from, to) of an example, entered into its path. */
+    Run run(TrainingExample example, int[] path, int from, int to) {
+      int first = rows;
+      for (int p = from; p < to; p++) {
+        path[p] = add(example.tokens()[p], p);
+      }
+      return new Run(first, to - from, from, path);
+    }
+
+    private int add(int id, int position) {
+      if (rows == ids.length) {
+        ids = Arrays.copyOf(ids, 2 * rows);
+        positions = Arrays.copyOf(positions, 2 * rows);
+      }
+      ids[rows] = id;
+      positions[rows] = position;
+      return rows++;
+    }
+
+    /** Rows for what was logged: each stretch once, as long as the longest of the examples that share it needs it. */
+    List<LoggedStretch> logged(
+        List<TrainingExample> examples, List<@Nullable Coverage> coverages, int[][] paths) {
+      Map<Stretch, Integer> longest = new HashMap<>();
+      for (Coverage coverage : coverages) {
+        for (Covered covered : loggedRuns(coverage)) {
+          longest.merge(Stretch.of(covered), covered.count(), Math::max);
+        }
+      }
+      Map<Stretch, Integer> firstRows = new HashMap<>();
+      List<LoggedStretch> stretches = new ArrayList<>();
+      for (int e = 0; e < examples.size(); e++) {
+        for (Covered covered : loggedRuns(coverages.get(e))) {
+          Stretch key = Stretch.of(covered);
+          int count = longest.getOrDefault(key, 0);
+          if (covered.count() == count && !firstRows.containsKey(key)) {
+            Run run = run(examples.get(e), paths[e], covered.from(), covered.from() + count);
+            firstRows.put(key, run.firstRow());
+            stretches.add(new LoggedStretch(run, key.logged(), covered.slots()));
+          }
+        }
+      }
+      for (int e = 0; e < examples.size(); e++) {
+        for (Covered covered : loggedRuns(coverages.get(e))) {
+          int first = firstRows.getOrDefault(Stretch.of(covered), -1);
+          for (int i = 0; i < covered.count(); i++) {
+            paths[e][covered.from() + i] = first + i;
+          }
+        }
+      }
+      return stretches;
+    }
+
+    MicroBatch finish(
+        List<TrainingExample> examples,
+        int newRows,
+        int predictingRows,
+        List<Run> predicting,
+        List<Run> holes,
+        List<LoggedStretch> logged) {
+      int[] lossRows = new int[predictingRows];
+      int[] targets = new int[predictingRows];
+      float[] weights = new float[predictingRows];
+      int losses = 0;
+      for (int e = 0; e < examples.size(); e++) {
+        TrainingExample example = examples.get(e);
+        Run run = predicting.get(e);
+        for (int i = 0; i < run.count(); i++) {
+          int target = run.from() + i + 1;
+          if (example.weights()[target] != 0) {
+            lossRows[losses] = run.firstRow() + i;
+            targets[losses] = example.tokens()[target];
+            weights[losses] = example.weights()[target];
+            losses++;
+          }
+        }
+      }
+      return new MicroBatch(
+          examples,
+          rows,
+          newRows,
+          predictingRows,
+          Arrays.copyOf(ids, rows),
+          Arrays.copyOf(positions, rows),
+          predicting,
+          holes,
+          logged,
+          Arrays.copyOf(lossRows, losses),
+          Arrays.copyOf(targets, losses),
+          Arrays.copyOf(weights, losses));
+    }
+  }
+}

@@ -1,0 +1,280 @@
+package io.alchemist.train;
+
+import io.alchemist.activation.LoggedReader;
+import io.alchemist.activation.LoggedReader.Want;
+import io.alchemist.model.Activations;
+import io.alchemist.model.BackwardBatch;
+import io.alchemist.model.CrossEntropy;
+import io.alchemist.model.ForwardBatch;
+import io.alchemist.model.KeyValues;
+import io.alchemist.model.RowBlock;
+import io.alchemist.model.Transformer;
+import io.alchemist.model.Workspace;
+import io.alchemist.tensor.DType;
+import io.alchemist.tensor.MemoryScope;
+import io.alchemist.tensor.Ops;
+import io.alchemist.tensor.Tensor;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.ParameterId;
+import io.alchemist.weights.ParameterSet;
+import io.alchemist.weights.WeightSet;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One micro-batch on its way through the model and back, a layer at a time: forward of the new rows, the loss, backward of all
+ * rows. Between two slices the device is free for anything else, for any time. Engine thread.
+ */
+final class MicroBatchPass implements AutoCloseable {
+  private final Ops ops;
+  private final Transformer model;
+  private final ModelConfig config;
+  private final WeightSet weights;
+  private final MicroBatch batch;
+  private final LoggedReader logged;
+  private final ParameterSet gradient;
+  private final CrossEntropy crossEntropy;
+  private final Workspace work;
+  private final MemoryScope scope;
+  private final List<AutoCloseable> owned = new ArrayList<>();
+
+  private final Tensor ids;
+  private final Tensor positions;
+  private final Tensor newSlots;
+  private final ForwardBatch forward;
+  private final ForwardBatch lastForward;
+  private final BackwardBatch backward;
+  private final BackwardBatch lastBackward;
+  private final List<Activations> recorded = new ArrayList<>();
+  private final List<Tensor> newKeys = new ArrayList<>();
+  private final List<Tensor> newValues = new ArrayList<>();
+  private final Tensor keys;
+  private final Tensor values;
+  private final Tensor output;
+  private final Tensor d;
+  private double loss;
+  private int slice;
+
+  /**
+   * Allocates what the pass needs and starts loading what it reads first.
+   *
+   * @param logged reads the logged stretches of {@code batch}; closed with the pass
+   * @param gradient is added to
+   */
+  MicroBatchPass(
+      Ops ops,
+      MemoryScope parent,
+      Transformer model,
+      WeightSet weights,
+      MicroBatch batch,
+      LoggedReader logged,
+      ParameterSet gradient,
+      CrossEntropy crossEntropy,
+      Workspace work) {
+    this.ops = ops;
+    this.model = model;
+    this.config = model.config();
+    this.weights = weights;
+    this.batch = batch;
+    this.logged = logged;
+    this.gradient = gradient;
+    this.crossEntropy = crossEntropy;
+    this.work = work;
+    this.scope = parent.child("micro-batch");
+
+    int fresh = batch.newRows();
+    int predicting = batch.predictingRows();
+    ids = ints("token ids", batch.ids());
+    positions = ints("positions", batch.positions());
+    int[] identity = new int[fresh];
+    for (int i = 0; i < fresh; i++) {
+      identity[i] = i;
+    }
+    newSlots = ints("slots", identity);
+
+    RaggedRuns predictingRuns = own(new RaggedRuns(ops, scope, batch.predicting(), 0));
+    List<MicroBatch.Run> allNew = new ArrayList<>(batch.predicting());
+    allNew.addAll(batch.holes());
+    RaggedRuns newRuns = own(new RaggedRuns(ops, scope, allNew, 0));
+    Tensor newPositions = positions.view(0, 1, fresh);
+    forward = new ForwardBatch(fresh, fresh, newPositions, newSlots, newRuns.batch());
+    lastForward =
+        new ForwardBatch(fresh, predicting, newPositions, newSlots, predictingRuns.batch());
+
+    List<RowBlock> blocks = new ArrayList<>();
+    List<RowBlock> lastBlocks = new ArrayList<>();
+    blocks.add(new RowBlock(0, fresh, newRuns.batch()));
+    lastBlocks.add(new RowBlock(0, predicting, predictingRuns.batch()));
+    lastBlocks.add(new RowBlock(predicting, fresh - predicting, null));
+    for (MicroBatch.LoggedStretch stretch : batch.logged()) {
+      MicroBatch.Run run = stretch.run();
+      RaggedRuns runs = own(new RaggedRuns(ops, scope, List.of(run), run.firstRow()));
+      blocks.add(new RowBlock(run.firstRow(), run.count(), runs.batch()));
+      lastBlocks.add(new RowBlock(run.firstRow(), run.count(), null));
+    }
+    backward = new BackwardBatch(batch.rows(), batch.rows(), positions, blocks);
+    lastBackward = new BackwardBatch(batch.rows(), predicting, positions, lastBlocks);
+
+    for (int layer = 0; layer < config.layers(); layer++) {
+      recorded.add(own(Activations.allocate(scope, config, fresh)));
+      newKeys.add(floats("new keys", fresh, config.kvDim()));
+      newValues.add(floats("new values", fresh, config.kvDim()));
+    }
+    keys = floats("keys", batch.rows(), config.kvDim());
+    values = floats("values", batch.rows(), config.kvDim());
+    output = floats("output", predicting, config.hiddenSize());
+    d = floats("gradient", batch.rows(), config.hiddenSize());
+    logged.prefetch(0, Want.KEYS_AND_VALUES);
+  }
+
+  /** Slices of a pass: each layer forward, the loss, each layer backward. */
+  int slices() {
+    return 2 * config.layers() + 1;
+  }
+
+  boolean isDone() {
+    return slice == slices();
+  }
+
+  /** Whether the next slice can run without waiting for the host. */
+  boolean isReady() {
+    if (slice < config.layers()) {
+      return logged.isReady(slice, Want.KEYS_AND_VALUES);
+    }
+    return slice == config.layers() || logged.isReady(backwardLayer(), Want.EVERYTHING);
+  }
+
+  private int backwardLayer() {
+    return 2 * config.layers() - slice;
+  }
+
+  /** Runs the next slice. */
+  void runSlice() {
+    if (slice < config.layers()) {
+      forwardLayer(slice);
+    } else if (slice == config.layers()) {
+      lossAndItsGradient();
+    } else {
+      backwardLayer(backwardLayer());
+    }
+    slice++;
+  }
+
+  private void forwardLayer(int layer) {
+    boolean last = layer == config.layers() - 1;
+    logged.prefetch(layer + 1, Want.KEYS_AND_VALUES);
+    Activations a = recorded.get(layer);
+    if (layer == 0) {
+      model.embed(weights, ids.view(0, 1, batch.newRows()), a.x());
+    }
+    logged.keysAndValues(layer, keys, values);
+    Tensor y = last ? output : recorded.get(layer + 1).x();
+    model.forward(layer, weights, last ? lastForward : forward, a, rowsOfThisPass(), y, work);
+    ops.copy(keys.rows(0, batch.newRows()), newKeys.get(layer));
+    ops.copy(values.rows(0, batch.newRows()), newValues.get(layer));
+    if (last) {
+      logged.prefetch(layer, Want.EVERYTHING);
+    }
+  }
+
+  private void lossAndItsGradient() {
+    int rows = batch.lossRows().length;
+    int hidden = config.hiddenSize();
+    try (Tensor lossRows = ints("loss rows", batch.lossRows());
+        Tensor targets = ints("targets", batch.targets());
+        Tensor lossWeights = scope.allocate("loss weights", DType.F32, 1, rows);
+        Tensor nll = scope.allocate("losses", DType.F32, 1, rows);
+        Tensor x = scope.allocate("output of loss rows", DType.F32, rows, hidden);
+        Tensor h = scope.allocate("normed output", DType.F32, rows, hidden);
+        Tensor dh = scope.allocate("gradient of normed output", DType.F32, rows, hidden);
+        Tensor dx = scope.allocate("gradient of loss rows", DType.F32, rows, hidden)) {
+      ops.upload(batch.lossWeights(), lossWeights);
+      ops.gatherRows(output, lossRows, x);
+      model.finalNorm(weights, x, h);
+      ParameterId head = config.tiedEmbeddings() ? ParameterId.EMBEDDING : ParameterId.HEAD;
+      crossEntropy.lossAndGradient(
+          h, weights.head(), targets, lossWeights, nll, dh, gradient, head);
+      ops.fill(dx, 0);
+      model.finalNormBackward(weights, x, dh, dx, gradient);
+      ops.fill(d, 0);
+      ops.scatterRows(dx, lossRows, d);
+      float[] losses = ops.read(nll);
+      for (int i = 0; i < rows; i++) {
+        loss += (double) losses[i] * batch.lossWeights()[i];
+      }
+    }
+  }
+
+  private void backwardLayer(int layer) {
+    boolean last = layer == config.layers() - 1;
+    logged.prefetch(layer - 1, Want.EVERYTHING);
+    logged.keysAndValues(layer, keys, values);
+    ops.copy(newKeys.get(layer), keys.rows(0, batch.newRows()));
+    ops.copy(newValues.get(layer), values.rows(0, batch.newRows()));
+    List<Activations> saved = new ArrayList<>();
+    Activations mine = recorded.get(layer);
+    if (last) {
+      saved.add(mine.rows(0, batch.predictingRows()));
+      saved.add(mine.rows(batch.predictingRows(), batch.newRows() - batch.predictingRows()));
+    } else {
+      saved.add(mine);
+    }
+    saved.addAll(logged.activations(layer));
+    model.backward(
+        layer, weights, last ? lastBackward : backward, saved, rowsOfThisPass(), d, gradient, work);
+    if (layer == 0) {
+      model.embedBackward(ids, d, gradient);
+    }
+  }
+
+  /** Keys and values of the layer at hand: the same memory for each, filled anew. */
+  private KeyValues rowsOfThisPass() {
+    return new KeyValues() {
+      @Override
+      public Tensor keys(int layer) {
+        return keys;
+      }
+
+      @Override
+      public Tensor values(int layer) {
+        return values;
+      }
+    };
+  }
+
+  /** The weighted sum of the losses, once the loss slice has run. */
+  double loss() {
+    return loss;
+  }
+
+  private Tensor ints(String label, int[] from) {
+    Tensor tensor = scope.allocate(label, DType.I32, 1, from.length);
+    ops.upload(from, tensor);
+    return tensor;
+  }
+
+  private Tensor floats(String label, int rows, int cols) {
+    return own(scope.allocate(label, DType.F32, rows, cols));
+  }
+
+  private <T extends AutoCloseable> T own(T resource) {
+    owned.add(resource);
+    return resource;
+  }
+
+  @Override
+  public void close() {
+    logged.close();
+    ids.close();
+    positions.close();
+    newSlots.close();
+    for (AutoCloseable resource : owned) {
+      try {
+        resource.close();
+      } catch (Exception e) {
+        throw new IllegalStateException("Closing a micro-batch failed", e);
+      }
+    }
+    scope.close();
+  }
+}

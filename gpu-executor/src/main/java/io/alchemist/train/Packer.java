@@ -1,0 +1,120 @@
+package io.alchemist.train;
+
+import io.alchemist.cache.Coverage;
+import io.alchemist.cache.Covered;
+import io.alchemist.cache.PrefixTree;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Cuts a job's examples into micro-batches: of one version each, within a number of rows, neighbours in token order, so that
+ * examples that share a prefix meet in one pass. Engine thread.
+ */
+final class Packer {
+  private final PrefixTree tree;
+  private final int maxRows;
+  private final Reuse reuse;
+  private final ToLongFunction<TrainingExample> versionOf;
+  private final Deque<TrainingExample> left = new ArrayDeque<>();
+
+  /**
+   * Sorts the examples.
+   *
+   * @param versionOf at which version an example's gradient is taken
+   */
+  Packer(PrefixTree tree, int maxRows, GradientJob job, ToLongFunction<TrainingExample> versionOf) {
+    this.tree = tree;
+    this.maxRows = maxRows;
+    this.reuse = job.reuse();
+    this.versionOf = versionOf;
+    List<TrainingExample> sorted = new ArrayList<>(job.examples());
+    sorted.sort(Comparator.comparingLong(versionOf)
+        .thenComparing(TrainingExample::tokens, Arrays::compare)
+        .thenComparing(TrainingExample::id));
+    left.addAll(sorted);
+  }
+
+  /**
+   * Examples of one pass.
+   *
+   * @param version at which their gradient is taken
+   * @param coverages what the tree has of each, pinned; null where nothing is reused
+   */
+  record Pack(long version, List<TrainingExample> examples, List<@Nullable Coverage> coverages)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      for (Coverage coverage : coverages) {
+        if (coverage != null) {
+          coverage.close();
+        }
+      }
+    }
+  }
+
+  boolean isEmpty() {
+    return left.isEmpty();
+  }
+
+  /** The next examples, at least one. */
+  Pack next() {
+    long version = versionOf.applyAsLong(left.element());
+    List<TrainingExample> examples = new ArrayList<>();
+    List<@Nullable Coverage> coverages = new ArrayList<>();
+    Set<Stretch> shared = new HashSet<>();
+    int rows = 0;
+    while (!left.isEmpty() && versionOf.applyAsLong(left.element()) == version) {
+      TrainingExample example = left.element();
+      Coverage coverage = reuse == Reuse.NONE
+          ? null
+          : tree.cover(version, example.tokens(), example.firstPredicting());
+      int more = example.inputLength() - sharedTokens(coverage, shared);
+      if (rows > 0 && rows + more > maxRows) {
+        if (coverage != null) {
+          coverage.close();
+        }
+        break;
+      }
+      left.remove();
+      examples.add(example);
+      coverages.add(coverage);
+      rows += more;
+      if (coverage != null) {
+        coverage.runs().stream()
+            .filter(run -> run.logged() != null)
+            .map(Stretch::of)
+            .forEach(shared::add);
+      }
+    }
+    return new Pack(version, examples, coverages);
+  }
+
+  /** Puts the examples of a pass that failed back to the front. */
+  void again(Pack pack) {
+    List<TrainingExample> reversed = new ArrayList<>(pack.examples());
+    Collections.reverse(reversed);
+    reversed.forEach(left::addFirst);
+  }
+
+  private static int sharedTokens(@Nullable Coverage coverage, Set<Stretch> shared) {
+    if (coverage == null) {
+      return 0;
+    }
+    int tokens = 0;
+    for (Covered run : coverage.runs()) {
+      if (run.logged() != null && shared.contains(Stretch.of(run))) {
+        tokens += run.count();
+      }
+    }
+    return tokens;
+  }
+}

@@ -1,0 +1,392 @@
+package io.alchemist.train;
+
+import io.alchemist.activation.LoggedReader;
+import io.alchemist.activation.LoggedRows;
+import io.alchemist.activation.LostActivationsException;
+import io.alchemist.cache.BlockLayout;
+import io.alchemist.cache.HostTier;
+import io.alchemist.cache.KvPages;
+import io.alchemist.cache.PrefixTree;
+import io.alchemist.model.CrossEntropy;
+import io.alchemist.model.Transformer;
+import io.alchemist.model.Workspace;
+import io.alchemist.tensor.DeviceMemoryException;
+import io.alchemist.tensor.MemoryScope;
+import io.alchemist.tensor.Ops;
+import io.alchemist.weights.LoraSpec;
+import io.alchemist.weights.ParameterId;
+import io.alchemist.weights.ParameterSet;
+import io.alchemist.weights.WeightSet;
+import io.alchemist.weights.WeightStore;
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Computes gradients in slices of one layer of one micro-batch. Whoever drives it decides when a slice may run; in between, the
+ * device belongs to serving. Jobs run one after the other.
+ *
+ * <p>The gradient of an example is taken at the version that served it where that is still at hand (exact, if delayed),
+ * from what was logged at it; else at the live version, forwarded anew.
+ *
+ * <p>Engine thread.
+ */
+public final class Trainer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
+
+  private final Ops ops;
+  private final MemoryScope scope;
+  private final Transformer model;
+  private final WeightStore store;
+  private final PrefixTree tree;
+  private final KvPages pages;
+  private final HostTier host;
+  private final BlockLayout layout;
+  private final TrainerConfig config;
+  private final Runnable onReady;
+  private final Workspace work;
+  private final CrossEntropy crossEntropy;
+  private final ExecutorService loader = Executors.newSingleThreadExecutor(task -> {
+    Thread thread = new Thread(task, "alchemist-activation-loader");
+    thread.setDaemon(true);
+    return thread;
+  });
+  private final Queue<Job> queue = new ArrayDeque<>();
+  private @Nullable Job current;
+
+  /**
+   * Prepares memory for passes.
+   *
+   * @param onReady called on any thread when a slice that had to wait for the host may now run
+   */
+  public Trainer(
+      Ops ops,
+      MemoryScope parent,
+      Transformer model,
+      WeightStore store,
+      PrefixTree tree,
+      KvPages pages,
+      HostTier host,
+      BlockLayout layout,
+      TrainerConfig config,
+      Runnable onReady) {
+    this.ops = ops;
+    this.scope = parent.child("trainer");
+    this.model = model;
+    this.store = store;
+    this.tree = tree;
+    this.pages = pages;
+    this.host = host;
+    this.layout = layout;
+    this.config = config;
+    this.onReady = onReady;
+    this.work = new Workspace(scope, "layer", model.config(), config.microBatchTokens());
+    this.crossEntropy = new CrossEntropy(ops, scope, config.maxLogits());
+  }
+
+  /**
+   * Queues a job.
+   *
+   * @return the report of this job's examples, when their gradient has been added
+   * @throws IllegalArgumentException when an example is too long or has a token that the model doesn't know
+   * @throws IllegalStateException when too many jobs wait
+   */
+  public CompletableFuture<GradientReport> submit(GradientJob job) {
+    for (TrainingExample example : job.examples()) {
+      check(example);
+    }
+    if (queue.size() >= config.maxQueuedJobs()) {
+      throw new IllegalStateException(queue.size()
+          + " training jobs wait already, which is the limit. Wait for one to finish.");
+    }
+    Job queued = new Job(job);
+    queue.add(queued);
+    return queued.done;
+  }
+
+  private void check(TrainingExample example) {
+    int most = Math.min(config.microBatchTokens(), model.config().maxPositions());
+    if (example.inputLength() > most) {
+      throw new IllegalArgumentException(
+          "Example '" + example.id() + "' has " + example.inputLength()
+              + " tokens, the trainer holds " + most
+              + " in one pass. Shorten it, or raise the trainer's micro-batch (the model's context is "
+              + model.config().maxPositions() + ").");
+    }
+    for (int token : example.tokens()) {
+      if (token < 0 || token >= model.config().vocabSize()) {
+        throw new IllegalArgumentException("Example '" + example.id() + "' has token " + token
+            + ", the vocabulary ends at " + model.config().vocabSize()
+            + ". Was it written with another tokenizer?");
+      }
+    }
+  }
+
+  /** Whether any job is queued or under way. */
+  public boolean hasWork() {
+    return current != null || !queue.isEmpty();
+  }
+
+  /** Whether {@link #runSlice} would not wait for the host. */
+  public boolean isReady() {
+    return hasWork() && (current == null || current.pass == null || current.pass.isReady());
+  }
+
+  /** Rows of the pass under way; 0 between passes. */
+  public int rows() {
+    return current == null || current.pass == null ? 0 : current.batchRows;
+  }
+
+  /** Jobs queued or under way. */
+  public int jobs() {
+    return queue.size() + (current == null ? 0 : 1);
+  }
+
+  /** Device memory that passes take now, and the most they took. */
+  public MemoryScope memory() {
+    return scope;
+  }
+
+  /** Runs one slice. A job that fails completes its future with the reason and leaves the trainer usable. */
+  public void runSlice() {
+    Job job = current;
+    if (job == null) {
+      job = queue.poll();
+      if (job == null) {
+        return;
+      }
+      current = job;
+    }
+    long start = System.nanoTime();
+    boolean finished;
+    try {
+      finished = job.runSlice();
+    } catch (RuntimeException | OutOfMemoryError e) {
+      current = null;
+      job.abandon();
+      job.done.completeExceptionally(e);
+      return;
+    }
+    job.busyNanos += System.nanoTime() - start;
+    if (finished) {
+      current = null;
+      GradientReport report = job.finish();
+      job.job.into().add(report);
+      job.done.complete(report);
+    }
+  }
+
+  @Override
+  public void close() {
+    IllegalStateException closed =
+        new IllegalStateException("The engine was closed before this training job ran");
+    if (current != null) {
+      current.abandon();
+      current.done.completeExceptionally(closed);
+      current = null;
+    }
+    for (Job job : queue) {
+      job.done.completeExceptionally(closed);
+    }
+    queue.clear();
+    loader.shutdown();
+    crossEntropy.close();
+    work.close();
+    scope.close();
+  }
+
+  /** A job and how far it is. */
+  private final class Job {
+    private final GradientJob job;
+    private final CompletableFuture<GradientReport> done = new CompletableFuture<>();
+    private GradientReport report = GradientReport.NOTHING;
+    private long busyNanos;
+    private @Nullable Packer packer;
+    private Packer.@Nullable Pack pack;
+    private @Nullable MicroBatchPass pass;
+    private @Nullable MicroBatch batch;
+    private @Nullable MemoryScope passScope;
+    private @Nullable WeightSet weights;
+    private @Nullable ParameterSet apart;
+    private int batchRows;
+
+    Job(GradientJob job) {
+      this.job = job;
+    }
+
+    /** Whether that was the last slice. */
+    boolean runSlice() {
+      if (packer == null) {
+        packer = new Packer(tree, config.microBatchTokens(), job, Trainer.this::versionFor);
+      }
+      if (pass == null) {
+        begin(packer.next());
+      }
+      MicroBatchPass running = pass;
+      if (running == null) {
+        throw new IllegalStateException("No pass was begun");
+      }
+      try {
+        running.runSlice();
+      } catch (LostActivationsException e) {
+        LOG.info("{}; the micro-batch starts again without it", e.getMessage());
+        tree.forgetHostCopy(e.logged());
+        Packer.Pack again = pack;
+        abandonPass();
+        if (again != null) {
+          packer.again(again);
+        }
+        return false;
+      }
+      if (!running.isDone()) {
+        return false;
+      }
+      complete(running);
+      return packer.isEmpty();
+    }
+
+    private void begin(Packer.Pack next) {
+      pack = next;
+      WeightSet pinned = store.pin(next.version());
+      if (pinned == null) {
+        throw new IllegalStateException(
+            "Version " + next.version() + " went away while a job used it");
+      }
+      weights = pinned;
+      MicroBatch planned = MicroBatch.plan(next.examples(), next.coverages());
+      batch = planned;
+      batchRows = planned.rows();
+      MemoryScope memory = scope.child("pass");
+      passScope = memory;
+      List<LoggedRows> logged = planned.logged().stream()
+          .map(s -> new LoggedRows(
+              s.logged(), s.run().from(), s.run().count(), s.slots(), s.run().firstRow()))
+          .toList();
+      LoggedReader reader = new LoggedReader(
+          ops, memory, model.config(), pages, host, layout, logged, loader, onReady);
+      ParameterSet target = job.into().gradient();
+      if (reader.readsHost()) {
+        // The host may lose a block in the middle of the pass, which then begins again: add up
+        // apart.
+        target = target.zerosLike(ops, memory, "gradient apart");
+        apart = target;
+      }
+      pass = new MicroBatchPass(
+          ops, memory, model, pinned, planned, reader, target, crossEntropy, work);
+    }
+
+    private void complete(MicroBatchPass finished) {
+      MicroBatch trained = batch;
+      if (trained == null) {
+        throw new IllegalStateException("A pass without a micro-batch");
+      }
+      ParameterSet sum = job.into().gradient();
+      if (apart != null) {
+        apart.forEach((id, tensor) -> ops.add(1, tensor, sum.tensor(id)));
+      }
+      double weight = 0;
+      for (float w : trained.lossWeights()) {
+        weight += Math.abs(w);
+      }
+      report = report.plus(new GradientReport(
+          trained.examples().size(),
+          finished.loss(),
+          weight,
+          trained.predictingRows(),
+          trained.reusedTokens(),
+          trained.recomputedTokens(),
+          trained.rows(),
+          1,
+          0));
+      finished.close();
+      pass = null;
+      release();
+    }
+
+    private void release() {
+      if (apart != null) {
+        apart.close();
+        apart = null;
+      }
+      if (passScope != null) {
+        passScope.close();
+        passScope = null;
+      }
+      if (pack != null) {
+        pack.close();
+        pack = null;
+      }
+      if (weights != null) {
+        store.unpin(weights);
+        weights = null;
+      }
+      batch = null;
+      batchRows = 0;
+    }
+
+    private void abandonPass() {
+      if (pass != null) {
+        pass.close();
+        pass = null;
+      }
+      release();
+    }
+
+    /** Gives everything back, whatever state a failure left it in. */
+    void abandon() {
+      try {
+        abandonPass();
+      } catch (DeviceMemoryException e) {
+        LOG.debug("A failed pass left memory behind, which its scope has freed", e);
+        passScope = null;
+        release();
+      }
+    }
+
+    GradientReport finish() {
+      GradientReport r = report;
+      return new GradientReport(
+          r.examples(),
+          r.loss(),
+          r.weight(),
+          r.predictingTokens(),
+          r.reusedTokens(),
+          r.recomputedTokens(),
+          r.rows(),
+          r.microBatches(),
+          busyNanos);
+    }
+  }
+
+  /** The version at which an example's gradient is taken. */
+  private long versionFor(TrainingExample example) {
+    WeightSet served = store.pin(example.version());
+    if (served == null) {
+      return store.live().version();
+    }
+    try {
+      return sameShape(served) ? served.version() : store.live().version();
+    } finally {
+      store.unpin(served);
+    }
+  }
+
+  /** A version without the live one's adapter has no gradient for it. */
+  private boolean sameShape(WeightSet served) {
+    LoraSpec wanted = store.live().lora();
+    return wanted == null ? served.lora() == null : wanted.equals(served.lora());
+  }
+
+  /** Zeros for a gradient of these parameters. */
+  public GradientSum newSum(Set<ParameterId> parameters, int rank) {
+    return new GradientSum(
+        ParameterSet.zeros(ops, scope, "gradient", parameters, model.config(), rank));
+  }
+}
