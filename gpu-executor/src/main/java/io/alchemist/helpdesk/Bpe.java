@@ -30,7 +30,6 @@ public final class Bpe {
   private final List<String> tokens;
   private final List<Merge> merges;
   private final Map<Merge, Integer> ranks = new HashMap<>();
-  private final Map<String, Integer> specialIds = new HashMap<>();
   private final Pattern special;
 
   Bpe(List<String> specials, List<Merge> merges) {
@@ -45,7 +44,6 @@ public final class Bpe {
       all.add(all.get(merge.left()) + all.get(merge.right()));
     }
     this.tokens = List.copyOf(all);
-    specials.forEach(token -> specialIds.put(token, specialIds.size()));
     this.special = anyOf(specials);
   }
 
@@ -67,10 +65,9 @@ public final class Bpe {
   /** Ids of the text; special tokens written in it are recognised, as the files' tokenizer does. */
   public int[] encode(String text) {
     List<Integer> ids = new ArrayList<>();
-    pieces(
-        text, special, token -> ids.add(specialIds.getOrDefault(token, 0)), word -> Arrays.stream(
-                encodeWord(word))
-            .forEach(ids::add));
+    pieces(text, special, token -> ids.add(specials.indexOf(token)), word -> Arrays.stream(
+            encodeWord(word))
+        .forEach(ids::add));
     return ids.stream().mapToInt(Integer::intValue).toArray();
   }
 

@@ -23,7 +23,9 @@ public final class Phrasings {
   static final double HELD_OUT_SHARE = 0.25;
   static final int FAMILIAR = 2;
 
-  private final Map<String, Map<Split, List<String>>> templates = new LinkedHashMap<>();
+  private final Map<String, Halves> halves = new LinkedHashMap<>();
+
+  private record Halves(List<String> training, List<String> heldOut) {}
 
   /**
    * Splits the phrasings of the relations.
@@ -32,7 +34,7 @@ public final class Phrasings {
    */
   public Phrasings(Collection<Relation> relations, long seed) {
     for (Relation relation : relations) {
-      templates.put(relation.name(), split(relation, seed));
+      halves.put(relation.name(), split(relation, seed));
     }
   }
 
@@ -43,14 +45,12 @@ public final class Phrasings {
 
   /** Templates of a relation, with {@code {s}} for the subject. */
   public List<String> templates(String relation, Split split) {
-    Map<Split, List<String>> both = templates.get(relation);
+    Halves both = halves.get(relation);
     if (both == null) {
       throw new IllegalArgumentException(
-          "No relation is called " + relation + ": use one of " + templates.keySet());
+          "No relation is called " + relation + ": use one of " + halves.keySet());
     }
-    return split == Split.TRAINING
-        ? both.getOrDefault(Split.TRAINING, List.of())
-        : both.getOrDefault(Split.HELD_OUT, List.of());
+    return split == Split.TRAINING ? both.training() : both.heldOut();
   }
 
   /** Every question of one half for a fact of the sheet. */
@@ -68,7 +68,7 @@ public final class Phrasings {
         .toList();
   }
 
-  private static Map<Split, List<String>> split(Relation relation, long seed) {
+  private static Halves split(Relation relation, long seed) {
     List<String> order = new ArrayList<>(relation.questions());
     Seeds.shuffle(order, Seeds.random(seed, relation.name().hashCode()));
     Map<String, Integer> uses = new HashMap<>();
@@ -88,12 +88,10 @@ public final class Phrasings {
                   + "contain each other; add phrasings made of words the others use")
               .formatted(relation.name(), heldOut.size(), order.size(), wanted));
     }
-    return Map.of(
-        Split.TRAINING,
+    return new Halves(
         relation.questions().stream()
             .filter(phrasing -> !heldOut.contains(phrasing))
             .toList(),
-        Split.HELD_OUT,
         relation.questions().stream().filter(heldOut::contains).toList());
   }
 
