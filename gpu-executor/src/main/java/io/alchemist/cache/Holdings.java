@@ -1,0 +1,324 @@
+package io.alchemist.cache;
+
+import io.alchemist.cache.Segment.Piece;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the segments of a tree hold, and who may lose it first: pages, slab references, host copies, pins, the orders of
+ * eviction, the counts. Every change of one of these goes through here; which tokens a segment stands for is the business of
+ * {@link PrefixTree}.
+ *
+ * <p>Engine thread only.
+ */
+final class Holdings {
+  private final KvPages kv;
+  private final HostTier host;
+
+  /** Segments whose pages may be taken, least recently used first. */
+  private final TreeMap<Long, Segment> takeable = new TreeMap<>();
+  /** Unpinned activations on the device and on the host, least recently used first. */
+  private final TreeMap<Long, Logged> copied = new TreeMap<>();
+  /** Unpinned activations on the device only, least recently used first. */
+  private final TreeMap<Long, Logged> deviceOnly = new TreeMap<>();
+  /** How many Logged of the tree refer to each slab. */
+  private final Map<Slab, int[]> slabs = new HashMap<>();
+
+  private long clock;
+  int segments;
+  long kvTokens;
+  long deviceBytes;
+  long hostBytes;
+  long evictedPages;
+  long evictedActivations;
+  long lostHostCopies;
+
+  Holdings(KvPages kv, HostTier host) {
+    this.kv = kv;
+    this.host = host;
+  }
+
+  KvPages kv() {
+    return kv;
+  }
+
+  // ---- order of use
+
+  void touch(Segment segment) {
+    takeable.remove(segment.lastUse);
+    segment.lastUse = ++clock;
+    refresh(segment);
+  }
+
+  void touch(Logged logged) {
+    copied.remove(logged.lastUse);
+    deviceOnly.remove(logged.lastUse);
+    logged.lastUse = ++clock;
+    logged.refused = false;
+    refresh(logged);
+  }
+
+  void refresh(Segment s) {
+    if (s.parent != null && s.onDevice() && s.pins == 0 && s.deviceChildren == 0 && !s.doomed) {
+      takeable.put(s.lastUse, s);
+    } else {
+      takeable.remove(s.lastUse);
+    }
+  }
+
+  void refresh(Logged logged) {
+    boolean idle = logged.slab() != null && logged.pins == 0 && !logged.holders.isEmpty();
+    if (idle && logged.onHost()) {
+      copied.put(logged.lastUse, logged);
+    } else {
+      copied.remove(logged.lastUse);
+    }
+    if (idle && !logged.onHost()) {
+      deviceOnly.put(logged.lastUse, logged);
+    } else {
+      deviceOnly.remove(logged.lastUse);
+    }
+  }
+
+  // ---- pins
+
+  /** Pins a segment and all above it. A segment split off above it later takes over its count, so walking up stays right. */
+  void pinPath(Segment tip) {
+    for (Segment s = tip; s != null; s = s.parent) {
+      s.pins++;
+      refresh(s);
+    }
+  }
+
+  void unpinPath(Segment tip) {
+    for (Segment s = tip; s != null; s = s.parent) {
+      s.pins--;
+      if (s.pins > 0) {
+        continue;
+      }
+      if (s.doomed) {
+        dispose(s);
+      } else {
+        refresh(s);
+        prune(s);
+      }
+    }
+  }
+
+  void pin(Logged logged) {
+    logged.pins++;
+    refresh(logged);
+  }
+
+  void unpin(Logged logged) {
+    logged.pins--;
+    refresh(logged);
+    disposeIfUnheld(logged);
+  }
+
+  // ---- pages
+
+  /** Gives a segment K/V pages, or takes note that it has none any more; does not free those it had. */
+  void setPages(Segment s, int @Nullable [] pages) {
+    boolean before = s.onDevice();
+    s.pages = pages;
+    boolean after = pages != null;
+    if (before != after) {
+      kvTokens += after ? s.length() : -s.length();
+      Segment parent = s.parent;
+      if (parent != null && !s.doomed) {
+        parent.deviceChildren += after ? 1 : -1;
+        refresh(parent);
+      }
+    }
+    refresh(s);
+  }
+
+  void freePages(Segment s) {
+    int[] pages = s.pages;
+    if (pages != null) {
+      setPages(s, null);
+      for (int page : pages) {
+        kv.free(page);
+      }
+    }
+  }
+
+  /** Frees pages of segments, least recently used leaves first; returns how many are free then. */
+  int evictPages(int wanted) {
+    while (kv.freePages() < wanted && !takeable.isEmpty()) {
+      Segment s = takeable.firstEntry().getValue();
+      int before = kv.freePages();
+      freePages(s);
+      evictedPages += kv.freePages() - before;
+      dropPiecesWithoutHostCopy(s);
+      prune(s);
+    }
+    return kv.freePages();
+  }
+
+  // ---- activations
+
+  /** Attaches new activations, taking a reference of the slab. */
+  void attach(Segment s, int from, int count, Slab slab, int firstRow) {
+    Logged logged = new Logged(from, count, slab.retain(), firstRow);
+    int[] uses = slabs.computeIfAbsent(slab, k -> new int[1]);
+    if (uses[0]++ == 0) {
+      deviceBytes += slab.sizeBytes();
+    }
+    s.addPiece(new Piece(from, count, logged));
+    touch(logged);
+  }
+
+  /** Gives up the device copy; returns the bytes that became free. */
+  private long dropSlab(Logged logged) {
+    Slab slab = logged.slab();
+    if (slab == null) {
+      return 0;
+    }
+    logged.forgetSlab();
+    refresh(logged);
+    int[] uses = slabs.get(slab);
+    if (uses != null && --uses[0] == 0) {
+      slabs.remove(slab);
+      deviceBytes -= slab.sizeBytes();
+    }
+    return slab.release() ? slab.sizeBytes() : 0;
+  }
+
+  private void dropHostCopy(Logged logged) {
+    long[] ids = logged.hostIds();
+    if (ids != null) {
+      hostBytes -= logged.hostBytes;
+      logged.hostCopy(null, 0);
+      for (long id : ids) {
+        host.remove(id);
+      }
+      refresh(logged);
+    }
+  }
+
+  void setHostCopy(Logged logged, long[] ids, long bytes) {
+    logged.hostCopy(ids, bytes);
+    hostBytes += bytes;
+    refresh(logged);
+  }
+
+  /** The host copy turned out to be gone: what it alone held is lost. */
+  void forgetHostCopy(Logged logged) {
+    if (!logged.onHost()) {
+      return;
+    }
+    lostHostCopies++;
+    dropHostCopy(logged);
+    for (Segment s : List.copyOf(logged.holders)) {
+      if (logged.slab() == null || !s.onDevice()) {
+        detach(s, logged);
+        prune(s);
+      }
+    }
+  }
+
+  /** Gives up device copies of activations that have a host copy; returns the bytes that became free. */
+  long evictCopied(long wantedBytes) {
+    long freed = 0;
+    while (freed < wantedBytes && !copied.isEmpty()) {
+      freed += dropSlab(copied.firstEntry().getValue());
+      evictedActivations++;
+    }
+    return freed;
+  }
+
+  /** Gives up activations, those with a host copy first; returns the bytes that became free. */
+  long evictActivations(long wantedBytes) {
+    long freed = evictCopied(wantedBytes);
+    while (freed < wantedBytes && !deviceOnly.isEmpty()) {
+      Logged logged = deviceOnly.firstEntry().getValue();
+      List<Segment> holders = List.copyOf(logged.holders);
+      freed += dropSlab(logged);
+      evictedActivations++;
+      for (Segment s : holders) {
+        detach(s, logged);
+        prune(s);
+      }
+    }
+    return freed;
+  }
+
+  /** Unpinned activations without a host copy, least recently used first. */
+  Iterable<Logged> deviceOnly() {
+    return deviceOnly.values();
+  }
+
+  private void dropPiecesWithoutHostCopy(Segment s) {
+    for (Piece piece : List.copyOf(s.pieces)) {
+      if (!piece.logged().onHost()) {
+        detach(s, piece.logged());
+      }
+    }
+  }
+
+  private void detach(Segment s, Logged logged) {
+    s.pieces.removeIf(piece -> piece.logged() == logged);
+    logged.holders.remove(s);
+    refresh(logged);
+    disposeIfUnheld(logged);
+  }
+
+  private void disposeIfUnheld(Logged logged) {
+    if (logged.pins == 0 && logged.holders.isEmpty()) {
+      dropSlab(logged);
+      dropHostCopy(logged);
+    }
+  }
+
+  // ---- segments
+
+  void added(Segment s) {
+    segments++;
+    touch(s);
+  }
+
+  /** Cuts a whole version off. Its pages go when their pins go, the rest at once. */
+  void doom(Segment root) {
+    List<Segment> all = new ArrayList<>();
+    all.add(root);
+    for (int i = 0; i < all.size(); i++) {
+      all.addAll(all.get(i).children.values());
+    }
+    for (Segment s : all) {
+      s.doomed = true;
+      s.children.clear();
+      refresh(s);
+      for (Piece piece : List.copyOf(s.pieces)) {
+        detach(s, piece.logged());
+      }
+      if (s.pins == 0) {
+        dispose(s);
+      }
+    }
+  }
+
+  private void dispose(Segment s) {
+    freePages(s);
+    if (s.parent != null) {
+      segments--;
+    }
+  }
+
+  /** Removes a segment of which nothing is left, and those above that it leaves empty. */
+  void prune(Segment leaf) {
+    Segment s = leaf;
+    while (s.parent != null && !s.doomed && s.pins == 0 && s.isEmpty()) {
+      Segment parent = s.parent;
+      parent.children.remove(s.key(), s);
+      segments--;
+      s.doomed = true;
+      s = parent;
+    }
+  }
+}

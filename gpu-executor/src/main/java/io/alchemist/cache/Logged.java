@@ -1,0 +1,105 @@
+package io.alchemist.cache;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The activations of one stretch of positions, wherever they are: in rows of a {@link Slab} on the device, in blocks of the
+ * {@link HostTier} (one for each layer, laid out by {@link BlockLayout}, with the keys and values too), or both. Its extent
+ * never changes; when a segment is split, both halves show a part of the same Logged. While a {@link Coverage} that names it
+ * is open, its slab stays.
+ *
+ * <p>Engine thread only.
+ */
+public final class Logged {
+  private final int from;
+  private final int count;
+  private final int firstRow;
+  private @Nullable Slab slab;
+  private long @Nullable [] hostIds;
+
+  /** Segments that show a part of it. */
+  final List<Segment> holders = new ArrayList<>(1);
+  /** Open coverages, and the offload under way. */
+  int pins;
+  /** Logical time of the last use; unique, and the key in the orders of {@link Holdings}. */
+  long lastUse;
+  /** Bytes of the host copy. */
+  long hostBytes;
+  /** The host tier had no room for it since it was last used. */
+  boolean refused;
+
+  Logged(int from, int count, Slab slab, int firstRow) {
+    this.from = from;
+    this.count = count;
+    this.slab = slab;
+    this.firstRow = firstRow;
+  }
+
+  /** First position in the token sequence. */
+  public int from() {
+    return from;
+  }
+
+  /** Number of positions. */
+  public int count() {
+    return count;
+  }
+
+  /** The device copy, or null. Not a new reference: good while the coverage is open. */
+  public @Nullable Slab slab() {
+    return slab;
+  }
+
+  /** Row of the slab that holds a position. */
+  public int slabRow(int position) {
+    return firstRow + row(position);
+  }
+
+  /** Row of the host blocks that holds a position. */
+  public int row(int position) {
+    if (position < from || position >= from + count) {
+      throw new IndexOutOfBoundsException(
+          "position " + position + " of activations " + from + " to " + (from + count));
+    }
+    return position - from;
+  }
+
+  /** Whether there is a complete host copy, as far as is known: a block may be gone all the same. */
+  public boolean onHost() {
+    return hostIds != null;
+  }
+
+  /**
+   * The {@link HostTier} id of one layer's block.
+   *
+   * @throws IllegalStateException when there is no host copy
+   */
+  public long hostBlockId(int layer) {
+    if (hostIds == null) {
+      throw new IllegalStateException(
+          "Activations " + from + " to " + (from + count) + " have no host copy");
+    }
+    return hostIds[layer];
+  }
+
+  long @Nullable [] hostIds() {
+    return hostIds;
+  }
+
+  void hostCopy(long @Nullable [] ids, long bytes) {
+    hostIds = ids;
+    hostBytes = bytes;
+  }
+
+  void forgetSlab() {
+    slab = null;
+  }
+
+  @Override
+  public String toString() {
+    return "Logged " + from + "+" + count + (slab != null ? " device" : "")
+        + (hostIds != null ? " host" : "");
+  }
+}

@@ -1,0 +1,106 @@
+package io.alchemist.cache;
+
+import io.alchemist.tensor.Tensor;
+
+/**
+ * The activations of the rows of one forward step: a tensor for each layer and field, all with the same number of rows. What
+ * the fields mean is the business of those who write and read them. Counted references, since the rows of one step belong to
+ * many sequences: made with one reference, and the last release closes the tensors.
+ *
+ * <p>Engine thread only.
+ */
+public final class Slab {
+  private final Tensor[][] tensors;
+  private final int rows;
+  private final long sizeBytes;
+  private int references = 1;
+
+  /**
+   * Takes ownership of the tensors.
+   *
+   * @param tensors by layer, then field; each owns its memory
+   */
+  public Slab(Tensor[][] tensors) {
+    if (tensors.length == 0 || tensors[0].length == 0) {
+      throw new IllegalArgumentException("A slab needs at least one layer with one field");
+    }
+    rows = tensors[0][0].rows();
+    long bytes = 0;
+    this.tensors = new Tensor[tensors.length][];
+    for (int layer = 0; layer < tensors.length; layer++) {
+      if (tensors[layer].length != tensors[0].length) {
+        throw new IllegalArgumentException("Layer " + layer + " of a slab has "
+            + tensors[layer].length + " fields, layer 0 has " + tensors[0].length);
+      }
+      this.tensors[layer] = tensors[layer].clone();
+      for (Tensor t : tensors[layer]) {
+        if (t.rows() != rows) {
+          throw new IllegalArgumentException(
+              "A field of layer " + layer + " has " + t.rows() + " rows, the slab has " + rows);
+        }
+        bytes += t.sizeBytes();
+      }
+    }
+    sizeBytes = bytes;
+  }
+
+  /** One field of one layer, (rows, width of the field). */
+  public Tensor field(int layer, int field) {
+    return tensors[layer][field];
+  }
+
+  public int layers() {
+    return tensors.length;
+  }
+
+  /** Fields of a layer. */
+  public int fields() {
+    return tensors[0].length;
+  }
+
+  public int rows() {
+    return rows;
+  }
+
+  /** Bytes of all tensors. */
+  public long sizeBytes() {
+    return sizeBytes;
+  }
+
+  /** References held. */
+  public int references() {
+    return references;
+  }
+
+  /** Takes another reference. */
+  public Slab retain() {
+    checkOpen();
+    references++;
+    return this;
+  }
+
+  /**
+   * Gives one reference back.
+   *
+   * @return whether it was the last, so that the memory was freed
+   */
+  public boolean release() {
+    checkOpen();
+    if (--references > 0) {
+      return false;
+    }
+    for (Tensor[] layer : tensors) {
+      for (Tensor t : layer) {
+        t.close();
+      }
+    }
+    return true;
+  }
+
+  private void checkOpen() {
+    if (references == 0) {
+      throw new IllegalStateException(
+          "A slab of " + rows + " rows was used after its last reference was released");
+    }
+  }
+}
