@@ -7,7 +7,6 @@ import io.alchemist.tensor.RaggedBatch;
 import io.alchemist.tensor.Tensor;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * The attention of some runs of a micro-batch. Keys and values lie at the rows of the pass, so its page tables have pages of
@@ -22,7 +21,7 @@ final class RaggedRuns implements AutoCloseable {
    * @param firstRow query rows count from this row
    */
   RaggedRuns(Ops ops, MemoryScope scope, List<MicroBatch.Run> runs, int firstRow) {
-    Map<int[], Integer> firstPages = new IdentityHashMap<>();
+    IdentityHashMap<int[], Integer> firstPages = new IdentityHashMap<>();
     int pages = 0;
     for (MicroBatch.Run run : runs) {
       if (firstPages.putIfAbsent(run.path(), pages) == null) {

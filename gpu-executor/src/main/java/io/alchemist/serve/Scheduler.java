@@ -1,0 +1,157 @@
+package io.alchemist.serve;
+
+import io.alchemist.cache.KvPages;
+import io.alchemist.cache.PrefixTree;
+import io.alchemist.serve.StepPlan.Chunk;
+import io.alchemist.weights.WeightSet;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Decides which tokens of which sequences the next step computes (continuous batching, Yu et al. 2022, OSDI). Running
+ * sequences that decode come first, one token each; what is left of the step goes to prefill, in chunks, first come first
+ * served. When pages run out, the tree's least useful ones are taken, then the youngest sequence is preempted: what it
+ * computed stays in the tree as long as there is room, and it starts again from there. Engine thread.
+ */
+final class Scheduler {
+  private final SchedulerConfig config;
+  private final KvPages kv;
+  private final PrefixTree tree;
+  private final Deque<Sequence> waiting = new ArrayDeque<>();
+  private final List<Sequence> running = new ArrayList<>();
+  private long preemptions;
+
+  Scheduler(SchedulerConfig config, KvPages kv, PrefixTree tree) {
+    this.config = config;
+    this.kv = kv;
+    this.tree = tree;
+  }
+
+  /**
+   * Queues a sequence.
+   *
+   * @throws RequestException when too many wait
+   */
+  void add(Sequence sequence) {
+    if (waiting.size() >= config.maxQueued()) {
+      throw new RequestException(
+          RequestException.Kind.BUSY,
+          "queue_full",
+          null,
+          waiting.size() + " requests wait already, which is the limit. Try again in a moment.");
+    }
+    waiting.add(sequence);
+  }
+
+  boolean isEmpty() {
+    return waiting.isEmpty() && running.isEmpty();
+  }
+
+  int waiting() {
+    return waiting.size();
+  }
+
+  Collection<Sequence> running() {
+    return Collections.unmodifiableList(running);
+  }
+
+  long preemptions() {
+    return preemptions;
+  }
+
+  /** The passes of the next step, one for each weight version in use, prefill apart where recording it would waste memory. */
+  List<StepPlan> plan() {
+    List<Chunk> chunks = new ArrayList<>();
+    int budget = config.maxStepTokens();
+    long preemptionsBefore = preemptions;
+    for (Sequence sequence : List.copyOf(running)) {
+      if (!sequence.prefilling() && running.contains(sequence)) {
+        budget -= addChunk(chunks, sequence, 1);
+      }
+    }
+    for (Sequence sequence : List.copyOf(running)) {
+      if (sequence.prefilling() && budget > 0 && running.contains(sequence)) {
+        budget -= addChunk(chunks, sequence, Math.min(budget, sequence.pending()));
+      }
+    }
+    while (budget > 0
+        && preemptions == preemptionsBefore // who was just preempted must not come straight back
+        && !waiting.isEmpty()
+        && running.size() < config.maxSequences()) {
+      Sequence next = waiting.element();
+      next.start(tree);
+      int missing = next.missingPages(next.pending() + 1, kv.pageSize());
+      if (kv.freePages() < missing && tree.evictPages(missing) < missing && !running.isEmpty()) {
+        next.release(tree, kv);
+        break;
+      }
+      waiting.remove();
+      running.add(next);
+      budget -= addChunk(chunks, next, Math.min(budget, next.pending()));
+    }
+    chunks.removeIf(chunk -> !running.contains(chunk.sequence()));
+    return passes(chunks);
+  }
+
+  /** Adds a chunk if there are pages for it, or can be; returns its tokens. */
+  private int addChunk(List<Chunk> chunks, Sequence sequence, int count) {
+    int missing = sequence.missingPages(count, kv.pageSize());
+    while (kv.freePages() < missing && tree.evictPages(missing) < missing) {
+      Sequence youngest = running.get(running.size() - 1);
+      preempt(youngest);
+      if (youngest == sequence) {
+        return 0;
+      }
+    }
+    for (int i = 0; i < missing; i++) {
+      sequence.addPage(kv.allocate());
+    }
+    chunks.add(new Chunk(sequence, count));
+    return count;
+  }
+
+  private void preempt(Sequence sequence) {
+    running.remove(sequence);
+    sequence.release(tree, kv);
+    waiting.addFirst(sequence);
+    preemptions++;
+  }
+
+  private static List<StepPlan> passes(List<Chunk> chunks) {
+    Map<WeightSet, List<Chunk>> byVersion = new LinkedHashMap<>();
+    for (Chunk chunk : chunks) {
+      byVersion
+          .computeIfAbsent(chunk.sequence().weights(), w -> new ArrayList<>())
+          .add(chunk);
+    }
+    List<StepPlan> plans = new ArrayList<>();
+    byVersion.forEach((weights, all) -> {
+      List<Chunk> prefill = all.stream().filter(c -> c.sequence().prefilling()).toList();
+      int prefillRows = prefill.stream().mapToInt(Chunk::count).sum();
+      if (prefillRows == 0) {
+        plans.add(new StepPlan(weights, all, false));
+      } else if (prefillRows >= all.size() - prefill.size()) {
+        plans.add(new StepPlan(weights, all, true));
+      } else {
+        // Most rows of a common slab would be decode's, which nobody reads again.
+        plans.add(new StepPlan(weights, prefill, true));
+        plans.add(new StepPlan(
+            weights, all.stream().filter(c -> !c.sequence().prefilling()).toList(), false));
+      }
+    });
+    return plans;
+  }
+
+  /** Takes a sequence out for good, running or waiting. */
+  void remove(Sequence sequence) {
+    running.remove(sequence);
+    waiting.remove(sequence);
+    sequence.release(tree, kv);
+  }
+}

@@ -1,0 +1,276 @@
+package io.alchemist.serve;
+
+import io.alchemist.activation.ActivationRecorder;
+import io.alchemist.cache.KvPages;
+import io.alchemist.cache.PrefixTree;
+import io.alchemist.model.Transformer;
+import io.alchemist.serve.StepRunner.Choice;
+import io.alchemist.tensor.MemoryScope;
+import io.alchemist.tensor.Ops;
+import io.alchemist.weights.WeightSet;
+import io.alchemist.weights.WeightStore;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Serving: takes requests, computes a step at a time, tells listeners. Each request is served by the version that is live
+ * when it comes, to its end. Engine thread.
+ */
+public final class Server implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Server.class);
+
+  private final KvPages kv;
+  private final PrefixTree tree;
+  private final WeightStore store;
+  private final Scheduler scheduler;
+  private final StepRunner runner;
+  private final int contextTokens;
+  private final Set<Integer> endOfTurn;
+  private final Consumer<Turn> onTurn;
+  private final Map<String, Sequence> byId = new HashMap<>();
+  private long promptTokens;
+  private long cachedTokens;
+  private long generatedTokens;
+
+  /**
+   * Allocates what serving needs.
+   *
+   * @param endOfTurn tokens that end a completion
+   * @param onTurn told of each turn when it has ended, whatever the reason
+   */
+  public Server(
+      Ops ops,
+      MemoryScope parent,
+      Transformer model,
+      WeightStore store,
+      KvPages kv,
+      PrefixTree tree,
+      ActivationRecorder recorder,
+      SchedulerConfig config,
+      Set<Integer> endOfTurn,
+      Consumer<Turn> onTurn) {
+    this.kv = kv;
+    this.tree = tree;
+    this.store = store;
+    this.scheduler = new Scheduler(config, kv, tree);
+    this.runner = new StepRunner(ops, parent, model, kv, recorder, config);
+    this.contextTokens = model.config().maxPositions();
+    this.endOfTurn = Set.copyOf(endOfTurn);
+    this.onTurn = onTurn;
+  }
+
+  /**
+   * Checks what can be checked of a request without the engine; any thread.
+   *
+   * @throws RequestException saying what is wrong
+   */
+  public static void check(
+      GenerationRequest request, int contextTokens, int vocabSize, long kvTokens) {
+    int prompt = request.prompt().length;
+    if (prompt == 0) {
+      throw RequestException.invalid("prompt", "The prompt has no tokens; send some text.");
+    }
+    if (request.maxTokens() < 1) {
+      throw RequestException.invalid(
+          "max_tokens",
+          "max_tokens = " + request.maxTokens() + " is not positive; ask for at least one token.");
+    }
+    if (prompt >= contextTokens) {
+      throw new RequestException(
+          RequestException.Kind.INVALID,
+          "context_length_exceeded",
+          "messages",
+          "The prompt has " + prompt + " tokens, but the model's context holds " + contextTokens
+              + " together with the answer. Shorten the prompt.");
+    }
+    long most = Math.min(contextTokens, (long) prompt + request.maxTokens());
+    if (most > kvTokens) {
+      throw new RequestException(
+          RequestException.Kind.INVALID,
+          "context_length_exceeded",
+          "max_tokens",
+          "Prompt and answer may come to " + most + " tokens, but this server's memory holds "
+              + kvTokens
+              + ". Ask for fewer tokens, or give the server more memory for keys and values.");
+    }
+    for (int token : request.prompt()) {
+      if (token < 0 || token >= vocabSize) {
+        throw RequestException.invalid(
+            "prompt",
+            "Token " + token + " is not in the vocabulary, which ends at " + vocabSize + ".");
+      }
+    }
+  }
+
+  /**
+   * Takes a request, which {@link #check} has let through.
+   *
+   * @throws RequestException when too many wait, or its id is in use
+   */
+  public void submit(GenerationRequest request, TokenListener listener) {
+    if (byId.containsKey(request.id())) {
+      throw RequestException.invalid(
+          "id", "A request '" + request.id() + "' is being served already.");
+    }
+    WeightSet weights = store.pinLive();
+    try {
+      Sequence sequence = new Sequence(request, listener, weights);
+      scheduler.add(sequence);
+      byId.put(request.id(), sequence);
+    } catch (RequestException e) {
+      store.unpin(weights);
+      throw e;
+    }
+  }
+
+  /** Ends a request early; does nothing when it has ended. */
+  public void cancel(String id) {
+    Sequence sequence = byId.get(id);
+    if (sequence != null) {
+      end(sequence, FinishReason.CANCELLED, null);
+    }
+  }
+
+  /** Whether anything is to be served. */
+  public boolean hasWork() {
+    return !scheduler.isEmpty();
+  }
+
+  /** Whether prompts wait or are being prefilled: first tokens are due. */
+  public boolean isPrefilling() {
+    return scheduler.waiting() > 0 || scheduler.running().stream().anyMatch(Sequence::prefilling);
+  }
+
+  /** What one step did. */
+  public record StepReport(int prefillRows, int decodeRows, List<String> tokensFor) {
+    static final StepReport NOTHING = new StepReport(0, 0, List.of());
+
+    /** Rows computed. */
+    public int rows() {
+      return prefillRows + decodeRows;
+    }
+  }
+
+  /** Computes one step. A pass that fails ends its sequences with an error and leaves the server usable. */
+  public StepReport step() {
+    int prefillRows = 0;
+    int decodeRows = 0;
+    List<String> tokensFor = new ArrayList<>();
+    for (StepPlan plan : scheduler.plan()) {
+      for (StepPlan.Chunk chunk : plan.chunks()) {
+        if (chunk.sequence().prefilling()) {
+          prefillRows += chunk.count();
+        } else {
+          decodeRows += chunk.count();
+        }
+      }
+      for (Choice choice : run(plan)) {
+        tokensFor.add(choice.sequence().request().id());
+        accept(choice);
+      }
+    }
+    return prefillRows + decodeRows == 0
+        ? StepReport.NOTHING
+        : new StepReport(prefillRows, decodeRows, tokensFor);
+  }
+
+  private List<Choice> run(StepPlan plan) {
+    try {
+      return runner.run(plan);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      LOG.error("A step of {} rows failed; its requests end with an error", plan.rows(), e);
+      RequestException error = new RequestException(
+          RequestException.Kind.UNAVAILABLE,
+          "step_failed",
+          null,
+          "The engine could not compute this request: " + e);
+      for (StepPlan.Chunk chunk : plan.chunks()) {
+        end(chunk.sequence(), FinishReason.ERROR, error);
+      }
+      return List.of();
+    }
+  }
+
+  private void accept(Choice choice) {
+    Sequence sequence = choice.sequence();
+    if (!byId.containsKey(sequence.request().id())) {
+      return; // cancelled by a listener in this very step
+    }
+    boolean first = sequence.generated() == 0;
+    if (first) {
+      sequence.sharePrefix(tree, kv);
+      promptTokens += sequence.request().prompt().length;
+      cachedTokens += sequence.cachedTokens();
+    }
+    SampledToken token = choice.token();
+    if (token == null) {
+      end(
+          sequence,
+          FinishReason.ERROR,
+          new RequestException(
+              RequestException.Kind.UNAVAILABLE,
+              "not_a_number",
+              null,
+              "The model's output is not a number at token " + sequence.length()
+                  + ": the weights of version " + sequence.weights().version()
+                  + " overflow. Roll back to an earlier version."));
+      return;
+    }
+    generatedTokens++;
+    sequence.append(token.id(), token.logProb());
+    if (endOfTurn.contains(token.id())) {
+      end(sequence, FinishReason.STOP, null);
+    } else if (!sequence.listener().onToken(token)) {
+      end(sequence, FinishReason.STOP, null);
+    } else if (sequence.generated() >= sequence.request().maxTokens()
+        || sequence.length() >= contextTokens) {
+      end(sequence, FinishReason.LENGTH, null);
+    }
+  }
+
+  private void end(Sequence sequence, FinishReason finish, @Nullable RequestException error) {
+    if (byId.remove(sequence.request().id()) == null) {
+      return;
+    }
+    scheduler.remove(sequence);
+    store.unpin(sequence.weights());
+    Turn turn = sequence.turn(finish);
+    onTurn.accept(turn);
+    sequence.listener().onEnd(turn, error);
+  }
+
+  /** Ends everything with an error, e.g. when the time to drain is over. */
+  public void abort(RequestException why) {
+    for (Sequence sequence : List.copyOf(byId.values())) {
+      end(sequence, FinishReason.ERROR, why);
+    }
+  }
+
+  /** Counters and sizes. */
+  public ServerStats stats() {
+    return new ServerStats(
+        scheduler.waiting(),
+        scheduler.running().size(),
+        promptTokens,
+        cachedTokens,
+        generatedTokens,
+        scheduler.preemptions());
+  }
+
+  @Override
+  public void close() {
+    abort(new RequestException(
+        RequestException.Kind.UNAVAILABLE,
+        "closed",
+        null,
+        "The engine was closed before this request ended."));
+    runner.close();
+  }
+}
