@@ -110,7 +110,10 @@ final class GgufConfig {
   }
 
   private int headDim(int hiddenSize, int heads) {
-    int headDim = integer("attention.key_length", heads > 0 ? hiddenSize / heads : 0);
+    if (heads == 0) {
+      return 0; // refused with the other numbers
+    }
+    int headDim = integer("attention.key_length", hiddenSize / heads);
     for (String other : List.of("attention.value_length", "rope.dimension_count")) {
       if (integer(other, headDim) != headDim) {
         throw refused(
@@ -152,12 +155,15 @@ final class GgufConfig {
 
   private static boolean explains(
       RopeConfig candidate, RopeConfig plain, int headDim, float[] divisors) {
+    if (divisors.length != headDim / 2) {
+      return false;
+    }
     double[] scaled = candidate.frequencies(headDim);
     double[] unscaled = plain.frequencies(headDim);
-    boolean agrees = divisors.length == scaled.length;
-    for (int i = 0; agrees && i < scaled.length; i++) {
+    boolean agrees = true;
+    for (int i = 0; i < scaled.length; i++) {
       double expected = unscaled[i] / scaled[i];
-      agrees = Math.abs(divisors[i] - expected) <= DIVISOR_TOLERANCE * expected;
+      agrees &= Math.abs(divisors[i] - expected) <= DIVISOR_TOLERANCE * expected;
     }
     return agrees;
   }

@@ -59,19 +59,26 @@ final class JsonFields {
     JsonNode node;
     try {
       node = JSON.readTree(text);
-    } catch (JsonProcessingException e) {
-      String where =
-          e.getLocation() == null ? "" : " at byte " + e.getLocation().getByteOffset();
-      throw new ModelFileException(
-          file, "the JSON text is broken" + where, e.getOriginalMessage(), FIX, e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("Can't parse " + file, e);
+    } catch (IOException e) { // from memory, so it is always the text, its encoding included
+      throw new ModelFileException(file, "the JSON text is broken" + where(e), reason(e), FIX, e);
     }
     if (!node.isObject()) {
       throw new ModelFileException(
           file, "the JSON text is not an object", "it is " + kind(node), FIX);
     }
     return new JsonFields(file, "", node);
+  }
+
+  private static String where(IOException e) {
+    return e instanceof JsonProcessingException broken && broken.getLocation() != null
+        ? " at byte " + broken.getLocation().getByteOffset()
+        : "";
+  }
+
+  private static String reason(IOException e) {
+    return e instanceof JsonProcessingException broken
+        ? broken.getOriginalMessage()
+        : String.valueOf(e.getMessage());
   }
 
   /** Writes an object to a file that appears whole or not at all. */
