@@ -1,0 +1,116 @@
+package io.alchemist.engine;
+
+import io.alchemist.tensor.MemoryScope;
+import io.alchemist.tensor.Ops;
+import io.alchemist.train.GradientJob;
+import io.alchemist.train.GradientReport;
+import io.alchemist.train.GradientSum;
+import io.alchemist.train.Optimizer;
+import io.alchemist.train.Reuse;
+import io.alchemist.train.Trainer;
+import io.alchemist.train.TrainingExample;
+import io.alchemist.weights.AdapterData;
+import io.alchemist.weights.AdapterTransfer;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.ParameterSet;
+import io.alchemist.weights.ParameterSource;
+import io.alchemist.weights.Trainable;
+import io.alchemist.weights.WeightSource;
+import io.alchemist.weights.WeightStore;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/** Learning on one engine: adds gradients up, steps, publishes. Engine thread. */
+final class Learner implements AutoCloseable {
+  private final Ops ops;
+  private final WeightStore store;
+  private final ModelConfig model;
+  private final Trainable trainable;
+  private final Trainer trainer;
+  private final Optimizer optimizer;
+  private final GradientSum sum;
+
+  Learner(
+      Ops ops,
+      MemoryScope scope,
+      LearningConfig config,
+      WeightSource source,
+      WeightStore store,
+      Trainer trainer) {
+    this.ops = ops;
+    this.store = store;
+    this.model = source.config();
+    this.trainable = config.trainable();
+    this.trainer = trainer;
+    ParameterSet values = trainable.initialValues(ops, scope, source);
+    this.optimizer = new Optimizer(ops, scope, config.optimizer(), values);
+    this.sum = new GradientSum(values.zerosLike(ops, scope, "gradient"));
+    if (trainable instanceof Trainable.Adapter) {
+      // Requests must be served with the adapter in place, or what they log has no gradient for it.
+      trainable.publish(store, values);
+    }
+  }
+
+  Trainer trainer() {
+    return trainer;
+  }
+
+  GradientSum sum() {
+    return sum;
+  }
+
+  ModelConfig model() {
+    return model;
+  }
+
+  CompletableFuture<GradientReport> accumulate(List<TrainingExample> examples, Reuse reuse) {
+    return trainer.submit(new GradientJob(examples, reuse, sum));
+  }
+
+  /** Steps with what was added up, publishes the new version and begins a new sum. */
+  TrainingStep step() {
+    GradientReport batch = sum.report();
+    if (batch.examples() == 0) {
+      throw new IllegalStateException("No gradient has been added up since the last step; add examples first.");
+    }
+    try {
+      double norm = optimizer.step(sum.gradient(), batch.weight());
+      long version = trainable.publish(store, optimizer.values()).version();
+      return new TrainingStep(version, optimizer.steps(), batch, norm);
+    } finally {
+      sum.clear(ops);
+    }
+  }
+
+  AdapterData adapter() {
+    return AdapterTransfer.read(ops, adapterConfig().spec(), optimizer.values());
+  }
+
+  /** Takes over an adapter's values and publishes them. */
+  long load(AdapterData data) {
+    AdapterTransfer.write(ops, data, adapterConfig().spec(), optimizer.values());
+    return trainable.publish(store, optimizer.values()).version();
+  }
+
+  /** The trained values of a whole model. */
+  WeightSource wholeModel() {
+    if (!(trainable instanceof Trainable.WholeModel)) {
+      throw new IllegalStateException("This engine trains an adapter: save that, the model's own weights are unchanged.");
+    }
+    return new ParameterSource(ops, model, optimizer.values());
+  }
+
+  private Trainable.Adapter adapterConfig() {
+    if (trainable instanceof Trainable.Adapter adapter) {
+      return adapter;
+    }
+    throw new IllegalStateException("This engine trains the whole model and has no adapter: save the model instead.");
+  }
+
+  @Override
+  public void close() {
+    trainer.close();
+    sum.close();
+    optimizer.close();
+  }
+}

@@ -1,0 +1,124 @@
+package io.alchemist.engine;
+
+import io.alchemist.model.Activations;
+import io.alchemist.tensor.DeviceMemoryException;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.ParameterId;
+import io.alchemist.weights.Trainable;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How the device's memory is split. Made before anything is allocated, so that an impossible wish fails at once and says what
+ * takes how much.
+ */
+public final class MemoryPlan {
+  private static final int FLOAT = 4;
+  private final Map<String, Long> parts = new LinkedHashMap<>();
+  private final long deviceBytes;
+
+  private MemoryPlan(long deviceBytes) {
+    this.deviceBytes = deviceBytes;
+  }
+
+  /**
+   * Adds the parts up.
+   *
+   * @throws DeviceMemoryException when they exceed the device's memory
+   */
+  public static MemoryPlan of(ModelConfig model, EngineConfig config) {
+    MemoryPlan plan = new MemoryPlan(config.deviceBytes());
+    LearningConfig learning = config.learning();
+    plan.parts.put("weights", weights(model, config));
+    plan.parts.put(
+        "keys and values", 2L * FLOAT * model.layers() * model.kvDim() * config.cache().kvTokens());
+    plan.parts.put("activations", config.cache().activationBytes());
+    plan.parts.put("serving", serving(model, config));
+    if (learning != null) {
+      plan.parts.put("gradients and optimizer", optimizer(model, learning.trainable()));
+      plan.parts.put("training pass", trainer(model, learning));
+    }
+    if (plan.totalBytes() > plan.deviceBytes) {
+      throw new DeviceMemoryException("The memory plan needs " + megabytes(plan.totalBytes()) + ", the device has "
+          + megabytes(plan.deviceBytes) + ": " + plan
+          + ". Give the engine more device memory, or less to its largest part.");
+    }
+    return plan;
+  }
+
+  private static long weights(ModelConfig model, EngineConfig config) {
+    LearningConfig learning = config.learning();
+    // Packed rows are rounded up to the width of a tile.
+    long base = FLOAT * (model.parameters() + 64L * (model.hiddenSize() + model.ffnSize()) * (7L * model.layers() + 2));
+    long rotary = (long) FLOAT * model.maxPositions() * model.headDim();
+    if (learning == null) {
+      return base + rotary;
+    }
+    boolean whole = learning.trainable() instanceof Trainable.WholeModel;
+    // While a new version is laid out, the one before is still there.
+    long versions = config.keptVersions() + 2L;
+    return rotary
+        + (whole ? base * versions : base + versions * 2 * parameters(model, learning.trainable()) * FLOAT);
+  }
+
+  private static long parameters(ModelConfig model, Trainable trainable) {
+    long count = 0;
+    for (ParameterId id : trainable.parameters(model)) {
+      count += (long) id.rows(model, trainable.rank()) * id.cols(model, trainable.rank());
+    }
+    return count;
+  }
+
+  private static long optimizer(ModelConfig model, Trainable trainable) {
+    return 5L * FLOAT * parameters(model, trainable); // values, two moments, the gradient, one gradient apart
+  }
+
+  private static long serving(ModelConfig model, EngineConfig config) {
+    long rows = config.scheduler().maxStepTokens();
+    long sequences = config.scheduler().maxSequences();
+    return rows * (Activations.bytesPerRow(model) + layerBytes(model))
+        + sequences * FLOAT * (model.vocabSize() + 2L * model.hiddenSize());
+  }
+
+  private static long trainer(ModelConfig model, LearningConfig learning) {
+    long rows = learning.trainer().microBatchTokens();
+    long perRow = Activations.bytesPerRow(model) + 2L * FLOAT * model.kvDim();
+    // All layers where nothing is reused; two layers on their way from the host.
+    return rows * (perRow * (model.layers() + 2) + 3 * layerBytes(model))
+        + (long) FLOAT * learning.trainer().maxLogits();
+  }
+
+  /** Intermediate results of a layer, forward or backward, per row. */
+  private static long layerBytes(ModelConfig model) {
+    return FLOAT * (3L * model.ffnSize() + 5L * model.hiddenSize() + 3L * model.queryDim() + 4L * model.kvDim());
+  }
+
+  /** Bytes of all parts. */
+  public long totalBytes() {
+    return parts.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  /** Bytes of each part, by name. */
+  public Map<String, Long> parts() {
+    return Map.copyOf(parts);
+  }
+
+  /** What the whole device holds. */
+  public long deviceBytes() {
+    return deviceBytes;
+  }
+
+  @Override
+  public String toString() {
+    return parts.entrySet().stream()
+        .map(e -> e.getKey() + " " + megabytes(e.getValue()))
+        .collect(Collectors.joining(", "));
+  }
+
+  private static String megabytes(@Nullable Long bytes) {
+    return String.format(Locale.ROOT, "%.1f MiB", (bytes == null ? 0 : bytes) / (1024.0 * 1024));
+  }
+}
