@@ -56,9 +56,9 @@ final class CpuAllocator implements Allocator {
         return new CpuBlock(size);
       } catch (OutOfMemoryError e) {
         throw new DeviceMemoryException(
-            "The process has no " + wantedBytes + " bytes of native memory left; the engine holds "
-                + inUseBytes + " bytes of its limit of " + limitBytes
-                + ". Raise -XX:MaxDirectMemorySize above that limit, or lower the limit",
+            "The process has no " + wantedBytes
+                + " bytes of native memory left beside the " + inUseBytes
+                + " bytes in use. Raise -XX:MaxDirectMemorySize, or lower the engine's memory limits",
             e);
       }
     }
