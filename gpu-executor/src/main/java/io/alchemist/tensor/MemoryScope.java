@@ -79,7 +79,9 @@ public final class MemoryScope implements AutoCloseable {
     synchronized (lock) {
       checkOpen();
       for (MemoryScope s = this; s != null; s = s.parent) {
-        if (sizeBytes > s.limitBytes - s.usedBytes) {
+        // A scope without a limit of its own has its parent's, which is the one to name.
+        boolean ownLimit = s.parent == null || s.parent.limitBytes != s.limitBytes;
+        if (ownLimit && sizeBytes > s.limitBytes - s.usedBytes) {
           throw new DeviceMemoryException(
               "No room for '" + label + "' (" + megabytes(sizeBytes) + ") in " + path()
                   + ": scope '" + s.name + "' holds " + megabytes(s.usedBytes) + " of "

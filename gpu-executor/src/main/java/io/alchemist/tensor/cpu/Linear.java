@@ -1,0 +1,190 @@
+package io.alchemist.tensor.cpu;
+
+import io.alchemist.tensor.DType;
+import io.alchemist.tensor.MemoryScope;
+import io.alchemist.tensor.Tensor;
+import io.alchemist.tensor.Weight;
+import java.util.Arrays;
+
+/**
+ * Linear layers and embeddings over packed weights. A weight (N, K) lies as panels of {@code panelWidth} outputs, each
+ * (K, panelWidth), the last one filled with 0.
+ */
+final class Linear {
+  private static final int ROWS = Kernels.TILE_ROWS;
+  private static final int ROW = 2;
+
+  private final Kernels kernels;
+  private final CpuPool pool;
+  private final Scratch[] scratch;
+  private final Gemm gemm;
+  private final int width;
+
+  Linear(Kernels kernels, CpuPool pool, Scratch[] scratch) {
+    this.kernels = kernels;
+    this.pool = pool;
+    this.scratch = scratch;
+    this.gemm = new Gemm(kernels, pool, scratch);
+    this.width = kernels.panelWidth();
+  }
+
+  Weight pack(Tensor matrix, MemoryScope scope, String label) {
+    int outputs = matrix.rows();
+    int inputs = matrix.cols();
+    int panels = (outputs + width - 1) / width;
+    Tensor packed = scope.allocate(label, DType.F32, panels, inputs * width);
+    Floats from = Floats.of(matrix);
+    Floats to = Floats.of(packed);
+    pool.run(panels, (p, thread) -> {
+      int rows = Math.min(width, outputs - p * width);
+      float[] row = scratch[thread].floats(0, inputs);
+      float[] panel = scratch[thread].floats(1, inputs * width);
+      Arrays.fill(panel, 0, inputs * width, 0f);
+      for (int r = 0; r < rows; r++) {
+        from.load((p * width + r) * inputs, row, 0, inputs);
+        kernels.transpose(1, inputs, row, 0, inputs, panel, r, width);
+      }
+      to.store(p * inputs * width, panel, 0, inputs * width);
+    });
+    return new Weight(outputs, inputs, 0, packed);
+  }
+
+  /** Where output 0 of the weight, which may be a slice, lies. */
+  private int start(Weight w) {
+    return w.firstOutput() / width * w.inputs() * width;
+  }
+
+  void matmul(float alpha, Tensor x, Weight w, float beta, Tensor y) {
+    int inputs = w.inputs();
+    Floats panels = Floats.of(w.packed());
+    int start = start(w);
+    gemm.run(
+        x.rows(),
+        inputs,
+        w.outputs(),
+        rowsOf(Floats.of(x), inputs),
+        (panel, from, count, to, own) ->
+            panels.load(start + (panel * inputs + from) * width, to, 0, count * width),
+        new Gemm.Streamed(panels.bytes(), panels.byteOffset(start)),
+        alpha,
+        beta,
+        Floats.of(y));
+  }
+
+  /** The panels of w hold its columns as rows; so a block of them, transposed, is a block of a panel of wᵀ. */
+  void matmulInputGradient(float alpha, Tensor dy, Weight w, float beta, Tensor dx) {
+    int inputs = w.inputs();
+    int outputs = w.outputs();
+    Floats panels = Floats.of(w.packed());
+    int start = start(w);
+    Gemm.Right right = (panel, from, count, to, own) -> {
+      int firstInput = panel * width;
+      int cols = Math.min(width, inputs - firstInput);
+      float[] block = own.floats(ROW, width * width);
+      if (cols < width) {
+        Arrays.fill(to, 0, count * width, 0f);
+      }
+      for (int n = 0; n < count; n += width) {
+        int panelOfW = (from + n) / width;
+        panels.load(start + (panelOfW * inputs + firstInput) * width, block, 0, cols * width);
+        kernels.transpose(cols, Math.min(width, count - n), block, 0, width, to, n * width, width);
+      }
+    };
+    gemm.run(
+        dy.rows(),
+        outputs,
+        inputs,
+        rowsOf(Floats.of(dy), outputs),
+        right,
+        null,
+        alpha,
+        beta,
+        Floats.of(dx));
+  }
+
+  void matmulWeightGradient(float alpha, Tensor dy, Tensor x, Tensor dw) {
+    int outputs = dy.cols();
+    int inputs = x.cols();
+    Floats left = Floats.of(dy);
+    Floats right = Floats.of(x);
+    gemm.run(
+        outputs,
+        dy.rows(),
+        inputs,
+        (row, rows, inner, to, toOffset, own) -> {
+          if (rows < ROWS) {
+            Arrays.fill(to, toOffset, toOffset + inner * ROWS, 0f);
+          }
+          for (int t = 0; t < inner; t++) {
+            left.load(t * outputs + row, to, toOffset + t * ROWS, rows);
+          }
+        },
+        (panel, from, count, to, own) -> {
+          int cols = Math.min(width, inputs - panel * width);
+          if (cols < width) {
+            Arrays.fill(to, 0, count * width, 0f);
+          }
+          for (int t = 0; t < count; t++) {
+            right.load((from + t) * inputs + panel * width, to, t * width, cols);
+          }
+        },
+        null,
+        alpha,
+        1,
+        Floats.of(dw));
+  }
+
+  /** The rows of a row-major matrix, packed as the left side of a product. */
+  private Gemm.Left rowsOf(Floats matrix, int cols) {
+    return (row, rows, inner, to, toOffset, own) -> {
+      if (rows < ROWS) {
+        Arrays.fill(to, toOffset, toOffset + inner * ROWS, 0f);
+      }
+      float[] lines = own.floats(ROW, rows * cols);
+      matrix.load(row * cols, lines, 0, rows * cols);
+      kernels.transpose(rows, cols, lines, 0, cols, to, toOffset, ROWS);
+    };
+  }
+
+  void embed(Weight table, Tensor ids, Tensor out) {
+    int cols = table.inputs();
+    Floats panels = Floats.of(table.packed());
+    Floats to = Floats.of(out);
+    Ints id = Ints.of(ids);
+    pool.run((out.rows() + 63) / 64, (piece, thread) -> {
+      float[] row = scratch[thread].floats(ROW, cols);
+      for (int t = piece * 64; t < Math.min(out.rows(), piece * 64 + 64); t++) {
+        int output = table.firstOutput() + Checks.index(id.at(t), table.outputs(), "embed", "ids");
+        int from = output / width * cols * width + output % width;
+        for (int k = 0; k < cols; k++) {
+          row[k] = panels.at(from + k * width);
+        }
+        to.store(t * cols, row, 0, cols);
+      }
+    });
+  }
+
+  /** Cut by columns: the same id may come twice. */
+  void embedGradient(Tensor ids, Tensor dOut, Tensor dTable) {
+    int cols = dOut.cols();
+    int pieces = (cols + 255) / 256;
+    Ints id = Ints.of(ids);
+    Floats from = Floats.of(dOut);
+    Floats to = Floats.of(dTable);
+    pool.run(pieces, (piece, thread) -> {
+      int first = piece * 256;
+      int count = Math.min(256, cols - first);
+      float[] d = scratch[thread].floats(ROW, count);
+      float[] sum = scratch[thread].floats(ROW + 1, count);
+      for (int t = 0; t < dOut.rows(); t++) {
+        int row = Checks.index(id.at(t), dTable.rows(), "embedGradient", "ids");
+        from.load(t * cols + first, d, 0, count);
+        to.load(row * cols + first, sum, 0, count);
+        for (int i = 0; i < count; i++) {
+          sum[i] += d[i];
+        }
+        to.store(row * cols + first, sum, 0, count);
+      }
+    });
+  }
+}

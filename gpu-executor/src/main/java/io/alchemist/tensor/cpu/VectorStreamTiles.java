@@ -1,0 +1,196 @@
+package io.alchemist.tensor.cpu;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * {@link Kernels#tile} over a panel in native memory, for 8, 4, 2 and 1 rows; written out as {@link VectorTiles} is. An access
+ * checks more here than in an array, but a panel that is read once is not worth a copy.
+ */
+final class VectorStreamTiles {
+  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final int L = S.length();
+  private static final int W = 2 * L;
+  private static final int ROWS = Kernels.TILE_ROWS;
+  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+
+  private VectorStreamTiles() {}
+
+  static void rows8(
+      float[] a,
+      int aOffset,
+      ByteBuffer b,
+      int bOffset,
+      int inner,
+      float[] c,
+      int cOffset,
+      int cStride) {
+    int o1 = cOffset + cStride;
+    int o2 = o1 + cStride;
+    int o3 = o2 + cStride;
+    int o4 = o3 + cStride;
+    int o5 = o4 + cStride;
+    int o6 = o5 + cStride;
+    int o7 = o6 + cStride;
+    FloatVector c0l = FloatVector.fromArray(S, c, cOffset);
+    FloatVector c0r = FloatVector.fromArray(S, c, cOffset + L);
+    FloatVector c1l = FloatVector.fromArray(S, c, o1);
+    FloatVector c1r = FloatVector.fromArray(S, c, o1 + L);
+    FloatVector c2l = FloatVector.fromArray(S, c, o2);
+    FloatVector c2r = FloatVector.fromArray(S, c, o2 + L);
+    FloatVector c3l = FloatVector.fromArray(S, c, o3);
+    FloatVector c3r = FloatVector.fromArray(S, c, o3 + L);
+    FloatVector c4l = FloatVector.fromArray(S, c, o4);
+    FloatVector c4r = FloatVector.fromArray(S, c, o4 + L);
+    FloatVector c5l = FloatVector.fromArray(S, c, o5);
+    FloatVector c5r = FloatVector.fromArray(S, c, o5 + L);
+    FloatVector c6l = FloatVector.fromArray(S, c, o6);
+    FloatVector c6r = FloatVector.fromArray(S, c, o6 + L);
+    FloatVector c7l = FloatVector.fromArray(S, c, o7);
+    FloatVector c7r = FloatVector.fromArray(S, c, o7 + L);
+    for (int k = 0; k < inner; k++) {
+      FloatVector bl = FloatVector.fromByteBuffer(S, b, bOffset + k * W * 4, ORDER);
+      FloatVector br = FloatVector.fromByteBuffer(S, b, bOffset + (k * W + L) * 4, ORDER);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
+      c0l = a0.fma(bl, c0l);
+      c0r = a0.fma(br, c0r);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
+      c1l = a1.fma(bl, c1l);
+      c1r = a1.fma(br, c1r);
+      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 2]);
+      c2l = a2.fma(bl, c2l);
+      c2r = a2.fma(br, c2r);
+      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 3]);
+      c3l = a3.fma(bl, c3l);
+      c3r = a3.fma(br, c3r);
+      FloatVector a4 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 4]);
+      c4l = a4.fma(bl, c4l);
+      c4r = a4.fma(br, c4r);
+      FloatVector a5 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 5]);
+      c5l = a5.fma(bl, c5l);
+      c5r = a5.fma(br, c5r);
+      FloatVector a6 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 6]);
+      c6l = a6.fma(bl, c6l);
+      c6r = a6.fma(br, c6r);
+      FloatVector a7 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 7]);
+      c7l = a7.fma(bl, c7l);
+      c7r = a7.fma(br, c7r);
+    }
+    c0l.intoArray(c, cOffset);
+    c0r.intoArray(c, cOffset + L);
+    c1l.intoArray(c, o1);
+    c1r.intoArray(c, o1 + L);
+    c2l.intoArray(c, o2);
+    c2r.intoArray(c, o2 + L);
+    c3l.intoArray(c, o3);
+    c3r.intoArray(c, o3 + L);
+    c4l.intoArray(c, o4);
+    c4r.intoArray(c, o4 + L);
+    c5l.intoArray(c, o5);
+    c5r.intoArray(c, o5 + L);
+    c6l.intoArray(c, o6);
+    c6r.intoArray(c, o6 + L);
+    c7l.intoArray(c, o7);
+    c7r.intoArray(c, o7 + L);
+  }
+
+  static void rows4(
+      float[] a,
+      int aOffset,
+      ByteBuffer b,
+      int bOffset,
+      int inner,
+      float[] c,
+      int cOffset,
+      int cStride) {
+    int o1 = cOffset + cStride;
+    int o2 = o1 + cStride;
+    int o3 = o2 + cStride;
+    FloatVector c0l = FloatVector.fromArray(S, c, cOffset);
+    FloatVector c0r = FloatVector.fromArray(S, c, cOffset + L);
+    FloatVector c1l = FloatVector.fromArray(S, c, o1);
+    FloatVector c1r = FloatVector.fromArray(S, c, o1 + L);
+    FloatVector c2l = FloatVector.fromArray(S, c, o2);
+    FloatVector c2r = FloatVector.fromArray(S, c, o2 + L);
+    FloatVector c3l = FloatVector.fromArray(S, c, o3);
+    FloatVector c3r = FloatVector.fromArray(S, c, o3 + L);
+    for (int k = 0; k < inner; k++) {
+      FloatVector bl = FloatVector.fromByteBuffer(S, b, bOffset + k * W * 4, ORDER);
+      FloatVector br = FloatVector.fromByteBuffer(S, b, bOffset + (k * W + L) * 4, ORDER);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
+      c0l = a0.fma(bl, c0l);
+      c0r = a0.fma(br, c0r);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
+      c1l = a1.fma(bl, c1l);
+      c1r = a1.fma(br, c1r);
+      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 2]);
+      c2l = a2.fma(bl, c2l);
+      c2r = a2.fma(br, c2r);
+      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 3]);
+      c3l = a3.fma(bl, c3l);
+      c3r = a3.fma(br, c3r);
+    }
+    c0l.intoArray(c, cOffset);
+    c0r.intoArray(c, cOffset + L);
+    c1l.intoArray(c, o1);
+    c1r.intoArray(c, o1 + L);
+    c2l.intoArray(c, o2);
+    c2r.intoArray(c, o2 + L);
+    c3l.intoArray(c, o3);
+    c3r.intoArray(c, o3 + L);
+  }
+
+  static void rows2(
+      float[] a,
+      int aOffset,
+      ByteBuffer b,
+      int bOffset,
+      int inner,
+      float[] c,
+      int cOffset,
+      int cStride) {
+    int o1 = cOffset + cStride;
+    FloatVector c0l = FloatVector.fromArray(S, c, cOffset);
+    FloatVector c0r = FloatVector.fromArray(S, c, cOffset + L);
+    FloatVector c1l = FloatVector.fromArray(S, c, o1);
+    FloatVector c1r = FloatVector.fromArray(S, c, o1 + L);
+    for (int k = 0; k < inner; k++) {
+      FloatVector bl = FloatVector.fromByteBuffer(S, b, bOffset + k * W * 4, ORDER);
+      FloatVector br = FloatVector.fromByteBuffer(S, b, bOffset + (k * W + L) * 4, ORDER);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
+      c0l = a0.fma(bl, c0l);
+      c0r = a0.fma(br, c0r);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
+      c1l = a1.fma(bl, c1l);
+      c1r = a1.fma(br, c1r);
+    }
+    c0l.intoArray(c, cOffset);
+    c0r.intoArray(c, cOffset + L);
+    c1l.intoArray(c, o1);
+    c1r.intoArray(c, o1 + L);
+  }
+
+  static void rows1(
+      float[] a,
+      int aOffset,
+      ByteBuffer b,
+      int bOffset,
+      int inner,
+      float[] c,
+      int cOffset,
+      int cStride) {
+    FloatVector c0l = FloatVector.fromArray(S, c, cOffset);
+    FloatVector c0r = FloatVector.fromArray(S, c, cOffset + L);
+    for (int k = 0; k < inner; k++) {
+      FloatVector bl = FloatVector.fromByteBuffer(S, b, bOffset + k * W * 4, ORDER);
+      FloatVector br = FloatVector.fromByteBuffer(S, b, bOffset + (k * W + L) * 4, ORDER);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
+      c0l = a0.fma(bl, c0l);
+      c0r = a0.fma(br, c0r);
+    }
+    c0l.intoArray(c, cOffset);
+    c0r.intoArray(c, cOffset + L);
+  }
+}

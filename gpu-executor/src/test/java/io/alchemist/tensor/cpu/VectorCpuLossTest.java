@@ -1,0 +1,11 @@
+package io.alchemist.tensor.cpu;
+
+import io.alchemist.tensor.LossContract;
+import io.alchemist.tensor.Ops;
+
+class VectorCpuLossTest extends LossContract {
+  @Override
+  protected Ops ops() {
+    return TestBackEnds.VECTOR;
+  }
+}
