@@ -89,13 +89,18 @@ public final class FileFeedbackSink implements FeedbackSink {
       if (directory != null) {
         forceDirectory(directory);
       }
-      FileFeedbackSink sink = new FileFeedbackSink(absolute, file, capacity);
-      sink.thread.start();
-      return sink;
+      return start(absolute, file, capacity);
     } catch (IOException | RuntimeException e) {
       file.close();
       throw e;
     }
+  }
+
+  /** Writes to a file that is open, at its position. */
+  static FileFeedbackSink start(Path path, FileChannel file, int capacity) throws IOException {
+    FileFeedbackSink sink = new FileFeedbackSink(path, file, capacity);
+    sink.thread.start();
+    return sink;
   }
 
   /**

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.alchemist.metrics.Metrics;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -16,11 +17,14 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
 /** A real server over a fake service, and two ways to talk to it. */
 abstract class ApiTest {
+  private static final Pattern LENGTH = Pattern.compile("content-length: (\\d+)");
   static final ObjectMapper JSON = new ObjectMapper();
 
   final Metrics metrics = new Metrics();
@@ -98,7 +102,7 @@ abstract class ApiTest {
     final InputStream in;
 
     Raw() throws IOException {
-      socket = new Socket("127.0.0.1", server.port());
+      socket = new Socket(InetAddress.getLoopbackAddress(), server.port());
       socket.setSoTimeout(20_000);
       in = socket.getInputStream();
     }
@@ -108,11 +112,19 @@ abstract class ApiTest {
       socket.getOutputStream().flush();
     }
 
+    /** Sends a request's head of these lines. */
+    void sendHead(String... lines) throws IOException {
+      send(String.join("\r\n", lines) + "\r\n\r\n");
+    }
+
     void sendPost(String path, String body) throws IOException {
       String json = quotes(body);
-      send("POST " + path
-          + " HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: "
-          + json.getBytes(StandardCharsets.UTF_8).length + "\r\n\r\n" + json);
+      sendHead(
+          "POST " + path + " HTTP/1.1",
+          "Host: h",
+          "Content-Type: application/json",
+          "Content-Length: " + json.getBytes(StandardCharsets.UTF_8).length);
+      send(json);
     }
 
     /** The head of the next answer, without its empty line. */
@@ -130,11 +142,9 @@ abstract class ApiTest {
 
     /** A body of the length that {@code head} says. */
     String body(String head) throws IOException {
-      for (String line : head.split("\r\n")) {
-        if (line.toLowerCase(java.util.Locale.ROOT).startsWith("content-length: ")) {
-          int length = Integer.parseInt(line.substring("content-length: ".length()));
-          return new String(in.readNBytes(length), StandardCharsets.UTF_8);
-        }
+      Matcher length = LENGTH.matcher(head);
+      if (length.find()) {
+        return new String(in.readNBytes(Integer.parseInt(length.group(1))), StandardCharsets.UTF_8);
       }
       throw new IOException("No content-length in " + head);
     }

@@ -36,7 +36,7 @@ class ChatCompletionsTest extends ApiTest {
     assertThat(response.body())
         .isEqualTo(quotes("{'id':'" + id + "','object':'chat.completion','created':" + created
             + ",'model':'tiny','system_fingerprint':'v5','choices':[{'index':0,'message':{'role':'assistant',"
-            + "'content':'Grüße, you \uD83D\uDE00','refusal':null},'logprobs':null,'finish_reason':'stop'}],"
+            + "'content':'Grüße, you \\uD83D\\uDE00','refusal':null},'logprobs':null,'finish_reason':'stop'}],"
             + "'usage':{'prompt_tokens':7,'completion_tokens':3,'total_tokens':10,"
             + "'prompt_tokens_details':{'cached_tokens':3}}}"));
   }
@@ -224,38 +224,38 @@ class ChatCompletionsTest extends ApiTest {
 
   @ParameterizedTest
   @CsvSource(
-      delimiter = ';',
+      delimiter = '~',
       quoteCharacter = '`',
       value = {
-        "{};messages;missing_required_parameter;messages is missing.",
-        "{'messages':[]};messages;invalid_value;messages is empty; at least one is needed.",
-        "{'messages':'x'};messages;invalid_type;messages: expected an array of messages, got the string \"x\".",
-        "{'messages':[3]};messages[0];invalid_type;messages[0]: expected an object, got the number 3.",
-        "{'messages':[{'content':'x'}]};messages[0].role;missing_required_parameter;messages[0].role is missing.",
-        "{'messages':[{'role':'boss','content':'x'}]};messages[0].role;invalid_value;messages[0].role is none of system, developer, user, assistant and tool.",
-        "{'messages':[{'role':'user'}]};messages[0].content;missing_required_parameter;messages[0].content is missing.",
-        "{'messages':[{'role':'user','content':7}]};messages[0].content;invalid_type;messages[0].content: expected a string or an array of parts, got the number 7.",
-        "{'messages':[{'role':'user','content':[{'type':'image_url'}]}]};messages[0].content[0].type;unsupported_parameter;messages[0].content[0].type: only parts of type text are supported.",
-        "{HELLO,'temperature':'hot'};temperature;invalid_type;temperature: expected a finite number, got the string \"hot\".",
-        "{HELLO,'temperature':3};temperature;invalid_value;temperature = 3.0 is not in [0, 2].",
-        "{HELLO,'temperature':1e999};temperature;invalid_type;temperature: expected a finite number, got the number Infinity.",
-        "{HELLO,'top_p':0};top_p;invalid_value;top_p = 0.0 is not in (0, 1].",
-        "{HELLO,'max_tokens':0};max_tokens;invalid_value;max_tokens = 0 is not in [1, 2147483647].",
-        "{HELLO,'max_tokens':1.5};max_tokens;invalid_type;max_tokens: expected an integer, got the number 1.5.",
-        "{HELLO,'max_tokens':1,'max_completion_tokens':2};max_tokens;invalid_value;max_tokens = 1 and max_completion_tokens = 2 differ; give one.",
-        "{HELLO,'n':9};n;invalid_value;n = 9 is not in [1, 8].",
-        "{HELLO,'seed':99999999999999999999};seed;invalid_type;seed: expected an integer of 64 bits, got the number 99999999999999999999.",
-        "{HELLO,'stop':['']};stop[0];invalid_value;stop[0] is empty; it would stop before anything.",
-        "{HELLO,'stop':4};stop;invalid_type;stop: expected a string or an array of strings, got the number 4.",
-        "{HELLO,'top_logprobs':2};top_logprobs;invalid_value;top_logprobs needs logprobs to be true.",
-        "{HELLO,'logprobs':true,'top_logprobs':21};top_logprobs;invalid_value;top_logprobs = 21 is not in [0, 20].",
-        "{HELLO,'stream':'yes'};stream;invalid_type;stream: expected true or false, got the string \"yes\".",
-        "{HELLO,'stream_options':{}};stream_options;invalid_value;stream_options needs stream to be true.",
-        "{HELLO,'tools':[{}]};tools;unsupported_parameter;tools is not supported by this server; leave it out.",
-        "{HELLO,'response_format':{'type':'json_object'}};response_format;unsupported_parameter;response_format is not supported by this server; leave it out.",
-        "{HELLO,'logit_bias':{'1':2}};logit_bias;unsupported_parameter;logit_bias is not supported by this server; leave it out.",
-        "{HELLO,'presence_penalty':0.5};presence_penalty;unsupported_parameter;presence_penalty is not supported by this server; leave it out.",
-        "{HELLO,'best_of':2};best_of;unsupported_parameter;best_of is not supported by this server; leave it out."
+        "{}~messages~missing_required_parameter~messages is missing.",
+        "{'messages':[]}~messages~invalid_value~messages is empty; at least one is needed.",
+        "{'messages':'x'}~messages~invalid_type~messages: expected an array of messages, got the string \"x\".",
+        "{'messages':[3]}~messages[0]~invalid_type~messages[0]: expected an object, got the number 3.",
+        "{'messages':[{'content':'x'}]}~messages[0].role~missing_required_parameter~messages[0].role is missing.",
+        "{'messages':[{'role':'boss','content':'x'}]}~messages[0].role~invalid_value~messages[0].role is none of system, developer, user, assistant and tool.",
+        "{'messages':[{'role':'user'}]}~messages[0].content~missing_required_parameter~messages[0].content is missing.",
+        "{'messages':[{'role':'user','content':7}]}~messages[0].content~invalid_type~messages[0].content: expected a string or an array of parts, got the number 7.",
+        "{'messages':[{'role':'user','content':[{'type':'image_url'}]}]}~messages[0].content[0].type~unsupported_parameter~messages[0].content[0].type: only parts of type text are supported.",
+        "{HELLO,'temperature':'hot'}~temperature~invalid_type~temperature: expected a finite number, got the string \"hot\".",
+        "{HELLO,'temperature':3}~temperature~invalid_value~temperature = 3.0 is not in [0, 2].",
+        "{HELLO,'temperature':1e999}~temperature~invalid_type~temperature: expected a finite number, got the number Infinity.",
+        "{HELLO,'top_p':0}~top_p~invalid_value~top_p = 0.0 is not in (0, 1].",
+        "{HELLO,'max_tokens':0}~max_tokens~invalid_value~max_tokens = 0 is not in [1, 2147483647].",
+        "{HELLO,'max_tokens':1.5}~max_tokens~invalid_type~max_tokens: expected an integer, got the number 1.5.",
+        "{HELLO,'max_tokens':1,'max_completion_tokens':2}~max_tokens~invalid_value~max_tokens = 1 and max_completion_tokens = 2 differ; give one.",
+        "{HELLO,'n':9}~n~invalid_value~n = 9 is not in [1, 8].",
+        "{HELLO,'seed':99999999999999999999}~seed~invalid_type~seed: expected an integer of 64 bits, got the number 99999999999999999999.",
+        "{HELLO,'stop':['']}~stop[0]~invalid_value~stop[0] is empty; it would stop before anything.",
+        "{HELLO,'stop':4}~stop~invalid_type~stop: expected a string or an array of strings, got the number 4.",
+        "{HELLO,'top_logprobs':2}~top_logprobs~invalid_value~top_logprobs needs logprobs to be true.",
+        "{HELLO,'logprobs':true,'top_logprobs':21}~top_logprobs~invalid_value~top_logprobs = 21 is not in [0, 20].",
+        "{HELLO,'stream':'yes'}~stream~invalid_type~stream: expected true or false, got the string \"yes\".",
+        "{HELLO,'stream_options':{}}~stream_options~invalid_value~stream_options needs stream to be true.",
+        "{HELLO,'tools':[{}]}~tools~unsupported_parameter~tools is not supported by this server; leave it out.",
+        "{HELLO,'response_format':{'type':'json_object'}}~response_format~unsupported_parameter~response_format is not supported by this server; leave it out.",
+        "{HELLO,'logit_bias':{'1':2}}~logit_bias~unsupported_parameter~logit_bias is not supported by this server; leave it out.",
+        "{HELLO,'presence_penalty':0.5}~presence_penalty~unsupported_parameter~presence_penalty is not supported by this server; leave it out.",
+        "{HELLO,'best_of':2}~best_of~unsupported_parameter~best_of is not supported by this server; leave it out."
       })
   void wrongFieldsAreNamed(String body, String parameter, String code, String message)
       throws Exception {

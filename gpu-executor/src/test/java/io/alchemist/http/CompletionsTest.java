@@ -106,17 +106,17 @@ class CompletionsTest extends ApiTest {
 
   @ParameterizedTest
   @CsvSource(
-      delimiter = ';',
+      delimiter = '~',
       quoteCharacter = '`',
       value = {
-        "{};prompt;missing_required_parameter;prompt is missing.",
-        "{'prompt':[]};prompt;invalid_value;prompt is an empty array; expected a string, an array of strings, an array of token ids or an array of those.",
-        "{'prompt':[1,'a']};prompt[1];invalid_type;prompt[1]: expected an integer, got the string \"a\".",
-        "{'prompt':[-1]};prompt[0];invalid_value;prompt[0] = -1 is not in [0, 2147483647].",
-        "{'prompt':[[]]};prompt[0];invalid_value;prompt[0] is empty; at least one token is needed.",
-        "{'prompt':'x','echo':true};echo;unsupported_parameter;echo is not supported by this server; leave it out.",
-        "{'prompt':'x','suffix':'y'};suffix;unsupported_parameter;suffix is not supported by this server; leave it out.",
-        "{'prompt':'x','logprobs':true};logprobs;invalid_type;logprobs: expected an integer, got true."
+        "{}~prompt~missing_required_parameter~prompt is missing.",
+        "{'prompt':[]}~prompt~invalid_value~prompt is an empty array; expected a string, an array of strings, an array of token ids or an array of those.",
+        "{'prompt':[1,'a']}~prompt[1]~invalid_type~prompt[1]: expected an integer, got the string \"a\".",
+        "{'prompt':[-1]}~prompt[0]~invalid_value~prompt[0] = -1 is not in [0, 2147483647].",
+        "{'prompt':[[]]}~prompt[0]~invalid_value~prompt[0] is empty; at least one token is needed.",
+        "{'prompt':'x','echo':true}~echo~unsupported_parameter~echo is not supported by this server; leave it out.",
+        "{'prompt':'x','suffix':'y'}~suffix~unsupported_parameter~suffix is not supported by this server; leave it out.",
+        "{'prompt':'x','logprobs':true}~logprobs~invalid_type~logprobs: expected an integer, got true."
       })
   void wrongFieldsAreNamed(String body, String parameter, String code, String message)
       throws Exception {

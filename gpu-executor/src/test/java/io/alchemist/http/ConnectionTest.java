@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.net.ConnectException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -21,7 +22,7 @@ class ConnectionTest extends ApiTest {
     try (Raw raw = new Raw()) {
       raw.sendPost(CHAT, WHOLE);
       raw.sendPost(CHAT, WHOLE);
-      raw.send("GET /health HTTP/1.1\r\nHost: h\r\n\r\n");
+      raw.sendHead("GET /health HTTP/1.1", "Host: h");
       FakeTextService.Call first = service.nextCall();
       get("/health");
       assertThat(service.calls).isEmpty();
@@ -50,8 +51,8 @@ class ConnectionTest extends ApiTest {
   @Test
   void aHeadBehindAnExpectationHasItsOwnKindOfAnswer() throws Exception {
     try (Raw raw = new Raw()) {
-      raw.send("POST /v1/feedback HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
-          + "Content-Length: 2\r\n\r\n");
+      raw.sendHead(
+          "POST /v1/feedback HTTP/1.1", "Host: h", "Expect: 100-continue", "Content-Length: 2");
       assertThat(raw.head()).isEqualTo("HTTP/1.1 100 Continue");
       raw.send("{}HEAD /health HTTP/1.1\r\nHost: h\r\n\r\nGET /health HTTP/1.1\r\nHost: h\r\n\r\n");
       assertThat(raw.body(raw.head())).contains("turn_id is missing.");
@@ -63,7 +64,7 @@ class ConnectionTest extends ApiTest {
   @Test
   void tooLargeBodyIsRefusedBeforeItComes() throws Exception {
     try (Raw raw = new Raw()) {
-      raw.send("POST " + CHAT + " HTTP/1.1\r\nHost: h\r\nContent-Length: 999999999999\r\n\r\n");
+      raw.sendHead("POST " + CHAT + " HTTP/1.1", "Host: h", "Content-Length: 999999999999");
       String head = raw.head();
       assertThat(head).startsWith("HTTP/1.1 413").contains("connection: close");
       assertThat(raw.body(head))
@@ -77,7 +78,7 @@ class ConnectionTest extends ApiTest {
   @Test
   void tooLargeChunkedBodyIsRefusedAndTheAnswerArrives() throws Exception {
     try (Raw raw = new Raw()) {
-      raw.send("POST " + CHAT + " HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+      raw.sendHead("POST " + CHAT + " HTTP/1.1", "Host: h", "Transfer-Encoding: chunked");
       String chunk = "400\r\n" + "x".repeat(1024) + "\r\n";
       // Far more than fits into any buffer between: the rest is thrown away, not kept.
       raw.send(chunk.repeat(5_000));
@@ -88,17 +89,17 @@ class ConnectionTest extends ApiTest {
   @Test
   void expectationIsAnsweredBeforeTheBody() throws Exception {
     try (Raw raw = new Raw()) {
-      raw.send("POST " + CHAT + " HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
-          + "Content-Length: 5000\r\n\r\n");
+      raw.sendHead(
+          "POST " + CHAT + " HTTP/1.1", "Host: h", "Expect: 100-continue", "Content-Length: 5000");
       assertThat(raw.head()).startsWith("HTTP/1.1 413");
     }
     try (Raw raw = new Raw()) {
-      raw.send("POST /nowhere HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
-          + "Content-Length: 50\r\n\r\n");
+      raw.sendHead(
+          "POST /nowhere HTTP/1.1", "Host: h", "Expect: 100-continue", "Content-Length: 50");
       assertThat(raw.head()).startsWith("HTTP/1.1 404").contains("connection: close");
     }
     try (Raw raw = new Raw()) {
-      raw.send("POST " + CHAT + " HTTP/1.1\r\nHost: h\r\nExpect: tea\r\nContent-Length: 5\r\n\r\n");
+      raw.sendHead("POST " + CHAT + " HTTP/1.1", "Host: h", "Expect: tea", "Content-Length: 5");
       assertThat(raw.head()).startsWith("HTTP/1.1 417");
     }
   }
@@ -106,17 +107,17 @@ class ConnectionTest extends ApiTest {
   @Test
   void whatIsNoHttpIs400() throws Exception {
     try (Raw raw = new Raw()) {
-      raw.send("GET / NONSENSE\r\n\r\n");
+      raw.sendHead("GET / NONSENSE");
       String head = raw.head();
       assertThat(head).startsWith("HTTP/1.1 400").contains("connection: close");
       assertThat(raw.body(head)).contains("malformed_request");
     }
     try (Raw raw = new Raw()) {
-      raw.send("GET /health HTTP/1.1\r\nX: " + "x".repeat(20_000) + "\r\n\r\n");
+      raw.sendHead("GET /health HTTP/1.1", "X: " + "x".repeat(20_000));
       assertThat(raw.head()).startsWith("HTTP/1.1 431");
     }
     try (Raw raw = new Raw()) {
-      raw.send("GET /" + "x".repeat(20_000) + " HTTP/1.1\r\n\r\n");
+      raw.sendHead("GET /" + "x".repeat(20_000) + " HTTP/1.1");
       assertThat(raw.head()).startsWith("HTTP/1.1 414");
     }
     try (Raw raw = new Raw()) {
@@ -140,7 +141,7 @@ class ConnectionTest extends ApiTest {
   @Test
   void connectionCloseIsHonoured() throws Exception {
     try (Raw raw = new Raw()) {
-      raw.send("GET /health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+      raw.sendHead("GET /health HTTP/1.1", "Host: h", "Connection: close");
       assertThat(raw.rest()).startsWith("HTTP/1.1 200").contains("connection: close");
     }
   }
@@ -181,7 +182,8 @@ class ConnectionTest extends ApiTest {
       busy.head();
       CompletableFuture<Void> closed = CompletableFuture.runAsync(server::close);
       assertThat(idle.in.read()).isEqualTo(-1);
-      Assertions.assertThatThrownBy(() -> new Socket("127.0.0.1", server.port()).close())
+      Assertions.assertThatThrownBy(
+              () -> new Socket(InetAddress.getLoopbackAddress(), server.port()).close())
           .isInstanceOf(ConnectException.class);
       assertThat(call.isCancelled()).isFalse();
       call.say("b");

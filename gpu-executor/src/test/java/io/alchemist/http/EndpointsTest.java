@@ -63,7 +63,7 @@ class EndpointsTest extends ApiTest {
             "alchemist_http_connections 1\n");
     Pattern line = Pattern.compile(
         "# (HELP|TYPE) [a-z0-9_]+ .+|[a-z0-9_]+(\\{[a-z]+=\"[^\"]*\"(,[a-z]+=\"[^\"]*\")*})? [-+.0-9EeInfNa]+");
-    assertThat(response.body().split("\n")).allMatch(text -> line.matcher(text).matches());
+    assertThat(response.body().lines()).allMatch(text -> line.matcher(text).matches());
   }
 
   @Test
@@ -93,18 +93,18 @@ class EndpointsTest extends ApiTest {
 
   @ParameterizedTest
   @CsvSource(
-      delimiter = ';',
+      delimiter = '~',
       quoteCharacter = '`',
       value = {
-        "`{'a':1,'a':2}`;Duplicate field",
-        "`{'a':NaN}`;Non-standard token 'NaN'",
-        "`{'a':1} {}`;Trailing token",
-        "`{'a':`;Unexpected end-of-input",
-        "`{'a':'\\uD800'}`;half of a character",
-        "`{'a':\uD83D\uDE00}`;Unexpected character",
-        "`[1]`;must be a JSON object, but is an array",
-        "``;must be a JSON object, but is nothing",
-        "`'text'`;must be a JSON object, but is the string"
+        "`{'a':1,'a':2}`~Duplicate field",
+        "`{'a':NaN}`~Non-standard token 'NaN'",
+        "`{'a':1} {}`~Trailing token",
+        "`{'a':`~Unexpected end-of-input",
+        "`{'a':'\\uD800'}`~half of a character",
+        "`{'a':\uD83D\uDE00}`~Unexpected character",
+        "`[1]`~must be a JSON object, but is an array",
+        "``~must be a JSON object, but is nothing",
+        "`'text'`~must be a JSON object, but is the string"
       })
   void badJsonIs400(String body, String message) throws Exception {
     assertThat(error(post(CHAT, body), 400))

@@ -62,20 +62,20 @@ class FeedbackEndpointTest extends ApiTest {
 
   @ParameterizedTest
   @CsvSource(
-      delimiter = ';',
+      delimiter = '~',
       quoteCharacter = '`',
       value = {
-        "{'kind':'thumb','score':1};turn_id is missing.",
-        "{'turn_id':'t'};kind is missing.",
-        "{'turn_id':'t','kind':'star'};kind must be one of [thumb, score, correction, preference, text].",
-        "{'turn_id':'t','kind':'thumb'};score is missing; kind thumb needs it.",
-        "{'turn_id':'t','kind':'thumb','score':0.5};score = 0.5 is not a thumb's: 1 for up or -1 for down.",
-        "{'turn_id':'t','kind':'score','score':1e999};score: expected a finite number, got the number Infinity.",
-        "{'turn_id':'t','kind':'score','score':1,'text':'x'};text does not go with kind score; leave it out.",
-        "{'turn_id':'t','kind':'correction','text':' '};text is blank; kind correction needs it.",
-        "{'turn_id':'t','kind':'text','text':'x','rejected':'y'};rejected does not go with kind text; leave it out.",
-        "{'turn_id':'a b','kind':'text','text':'x'};turn_id must be visible ASCII characters without spaces, and at least one.",
-        "{'turn_id':'t','kind':'text','txt':'x'};txt is no field of feedback; there are id, turn_id, kind, score, text, rejected and user."
+        "{'kind':'thumb','score':1}~turn_id is missing.",
+        "{'turn_id':'t'}~kind is missing.",
+        "{'turn_id':'t','kind':'star'}~kind must be one of [thumb, score, correction, preference, text].",
+        "{'turn_id':'t','kind':'thumb'}~score is missing; kind thumb needs it.",
+        "{'turn_id':'t','kind':'thumb','score':0.5}~score = 0.5 is not a thumb's: 1 for up or -1 for down.",
+        "{'turn_id':'t','kind':'score','score':1e999}~score: expected a finite number, got the number Infinity.",
+        "{'turn_id':'t','kind':'score','score':1,'text':'x'}~text does not go with kind score; leave it out.",
+        "{'turn_id':'t','kind':'correction','text':' '}~text is blank; kind correction needs it.",
+        "{'turn_id':'t','kind':'text','text':'x','rejected':'y'}~rejected does not go with kind text; leave it out.",
+        "{'turn_id':'a b','kind':'text','text':'x'}~turn_id must be visible ASCII characters without spaces, and at least one.",
+        "{'turn_id':'t','kind':'text','txt':'x'}~txt is no field of feedback; there are id, turn_id, kind, score, text, rejected and user."
       })
   void wrongFieldsAreNamed(String body, String message) throws Exception {
     assertThat(error(post(PATH, body), 400)).endsWith("|" + message);

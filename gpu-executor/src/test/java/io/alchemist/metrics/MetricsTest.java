@@ -132,7 +132,7 @@ class MetricsTest {
 
   @Property(tries = 200)
   void quantileIsWithinABucketOfTheTruth(
-      @ForAll @Size(min = 1, max = 50) List<@DoubleRange(min = 0.001, max = 15) Double> values,
+      @ForAll @Size(min = 1, max = 50) List<@DoubleRange(min = 0.01, max = 15) Double> values,
       @ForAll @DoubleRange(min = 0, max = 1) double q) {
     Histogram histogram =
         new Metrics().histogram("h_seconds", "H.", Buckets.exponential(0.001, 2, 15));

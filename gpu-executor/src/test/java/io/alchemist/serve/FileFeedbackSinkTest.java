@@ -5,21 +5,27 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class FileFeedbackSinkTest {
-  @TempDir
-  Path directory;
+  private final Path directory;
+
+  FileFeedbackSinkTest(@TempDir Path directory) {
+    this.directory = directory;
+  }
 
   private Path file() {
     return directory.resolve("sub/feedback.jsonl");
@@ -29,7 +35,7 @@ class FileFeedbackSinkTest {
     return new Feedback(id, "turn", Feedback.Kind.TEXT, null, "Grüße\n\"", null, null, 17);
   }
 
-  private static void join(java.util.concurrent.CompletionStage<Void> stage) throws Exception {
+  private static void join(CompletionStage<Void> stage) throws Exception {
     stage.toCompletableFuture().get(10, TimeUnit.SECONDS);
   }
 
@@ -68,10 +74,12 @@ class FileFeedbackSinkTest {
       join(sink.append(feedback("b")));
     }
     byte[] whole = Files.readAllBytes(file());
-    int firstLine =
-        new String(whole, StandardCharsets.UTF_8).indexOf('\n') + 5; // four 2-byte letters before
+    int firstLine = 1;
+    while (whole[firstLine - 1] != '\n') {
+      firstLine++;
+    }
     for (int length = whole.length; length >= 0; length -= 7) {
-      Files.write(file(), java.util.Arrays.copyOf(whole, length));
+      Files.write(file(), Arrays.copyOf(whole, length));
       try (FileFeedbackSink sink = FileFeedbackSink.open(file(), 10)) {
         join(sink.append(feedback("c")));
       }
@@ -152,8 +160,7 @@ class FileFeedbackSinkTest {
   @Test
   void manyThreadsLoseNothing() throws Exception {
     List<Thread> threads = new ArrayList<>();
-    List<CompletableFuture<Void>> stages =
-        java.util.Collections.synchronizedList(new ArrayList<>());
+    List<CompletableFuture<Void>> stages = Collections.synchronizedList(new ArrayList<>());
     try (FileFeedbackSink sink = FileFeedbackSink.open(file(), 10_000)) {
       for (int t = 0; t < 4; t++) {
         String prefix = "t" + t + "-";
@@ -186,16 +193,75 @@ class FileFeedbackSinkTest {
   }
 
   @Test
-  void aFullDiskFailsTheStage() throws Exception {
+  void aFullDeviceFailsTheStage() throws Exception {
     Path full = Path.of("/dev/full");
     assumeThat(full).exists();
     try (FileFeedbackSink sink = FileFeedbackSink.open(full, 1)) {
       assertThatThrownBy(() -> join(sink.append(feedback("a"))))
           .hasCauseInstanceOf(IOException.class);
-      // The device cannot be cut back either, so nothing more is taken.
+    }
+  }
+
+  @Test
+  void aWriteThatFailsHalfwayIsCutBackAndTheSinkGoesOn() throws Exception {
+    FailingChannel channel = channel();
+    try (FileFeedbackSink sink = FileFeedbackSink.start(file(), channel, 10)) {
+      join(sink.append(feedback("a")));
+      channel.failAfterBytes = 10;
       assertThatThrownBy(() -> join(sink.append(feedback("b"))))
+          .hasRootCauseMessage("No space left");
+      channel.failAfterBytes = Integer.MAX_VALUE;
+      join(sink.append(feedback("c")));
+    }
+
+    assertThat(Files.readAllLines(file())).hasSize(2);
+    assertThat(FileFeedbackSink.read(file())).containsExactly(feedback("a"), feedback("c"));
+  }
+
+  @Test
+  void afterAFailedForceNothingMoreIsTaken() throws Exception {
+    FailingChannel channel = channel();
+    try (FileFeedbackSink sink = FileFeedbackSink.start(file(), channel, 10)) {
+      channel.forceFails = true;
+      assertThatThrownBy(() -> join(sink.append(feedback("a"))))
+          .hasRootCauseMessage("Device is gone");
+      channel.forceFails = false;
+      assertThatThrownBy(() -> join(sink.append(feedback("b"))))
+          .cause()
+          .isInstanceOfSatisfying(RequestException.class, e -> assertThat(e.kind())
+              .isEqualTo(RequestException.Kind.UNAVAILABLE))
           .hasMessageContaining("it failed before");
     }
+  }
+
+  @Test
+  void manyAppendsCostFewForces() throws Exception {
+    FailingChannel channel = channel();
+    CountDownLatch holding = new CountDownLatch(1);
+    CountDownLatch held = new CountDownLatch(1);
+    List<CompletableFuture<Void>> stages = new ArrayList<>();
+    try (FileFeedbackSink sink = FileFeedbackSink.start(file(), channel, 1_000)) {
+      stages.add(sink.append(feedback("first"))
+          .thenRun(() -> {
+            holding.countDown();
+            awaitQuietly(held);
+          })
+          .toCompletableFuture());
+      for (int i = 0; i < 500; i++) {
+        stages.add(sink.append(feedback("f" + i)).toCompletableFuture());
+      }
+      held.countDown();
+      CompletableFuture.allOf(stages.toArray(CompletableFuture[]::new)).get(10, TimeUnit.SECONDS);
+    }
+
+    assertThat(channel.forces).isLessThan(100);
+    assertThat(FileFeedbackSink.read(file())).hasSize(501);
+  }
+
+  private FailingChannel channel() throws IOException {
+    Files.createDirectories(directory.resolve("sub"));
+    return new FailingChannel(
+        FileChannel.open(file(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE));
   }
 
   private static void awaitQuietly(CountDownLatch latch) {
