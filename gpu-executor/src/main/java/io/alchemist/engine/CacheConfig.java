@@ -28,16 +28,17 @@ public record CacheConfig(
    */
   public CacheConfig {
     if (pageTokens < 1 || kvTokens < pageTokens) {
-      throw new IllegalArgumentException("Keys and values of " + kvTokens + " tokens in pages of " + pageTokens
-          + ": there must be at least one page of at least one token.");
+      throw new IllegalArgumentException("Keys and values of " + kvTokens + " tokens in pages of "
+          + pageTokens + ": there must be at least one page of at least one token.");
     }
     if (activationBytes < 0 || hostBytes < 0 || diskBytes < 0) {
-      throw new IllegalArgumentException("Memory sizes can't be negative: activations " + activationBytes + ", host "
-          + hostBytes + ", disk " + diskBytes);
+      throw new IllegalArgumentException("Memory sizes can't be negative: activations "
+          + activationBytes + ", host " + hostBytes + ", disk " + diskBytes);
     }
     if (diskBytes > 0 && diskDirectory == null) {
       throw new IllegalArgumentException(
-          diskBytes + " bytes of disk are asked for, but no directory is named. Name one, or ask for 0 bytes.");
+          diskBytes
+              + " bytes of disk are asked for, but no directory is named. Name one, or ask for 0 bytes.");
     }
   }
 }

@@ -24,7 +24,9 @@ final class EngineLoop implements AutoCloseable {
   /** How often copies under way are looked after when nothing else happens. */
   private static final long IDLE_MILLIS = 20;
 
-  private final BlockingQueue<Runnable> commands = new LinkedBlockingQueue<>(MAX_COMMANDS);
+  private static final long STATUS_NANOS = 200_000_000;
+
+  private final BlockingQueue<Command<?>> commands = new LinkedBlockingQueue<>(MAX_COMMANDS);
   private final AtomicBoolean woken = new AtomicBoolean();
   private final Server server;
   private final @Nullable Trainer trainer;
@@ -32,6 +34,8 @@ final class EngineLoop implements AutoCloseable {
   private final long activationBytes;
   private final StepBudget budget;
   private final EngineMetrics metrics;
+  private final Runnable refreshStatus;
+  private long refreshedNanos;
   private final Thread thread;
   private volatile boolean closing;
 
@@ -42,13 +46,15 @@ final class EngineLoop implements AutoCloseable {
       Mover mover,
       long activationBytes,
       StepBudget budget,
-      EngineMetrics metrics) {
+      EngineMetrics metrics,
+      Runnable refreshStatus) {
     this.server = server;
     this.trainer = trainer;
     this.mover = mover;
     this.activationBytes = activationBytes;
     this.budget = budget;
     this.metrics = metrics;
+    this.refreshStatus = refreshStatus;
     this.thread = new Thread(this::run, name);
     thread.setDaemon(true);
   }
@@ -63,31 +69,43 @@ final class EngineLoop implements AutoCloseable {
    * @return its result; fails when the engine is closed
    */
   <T> CompletableFuture<T> call(Callable<T> action) {
-    CompletableFuture<T> result = new CompletableFuture<>();
-    Runnable command = () -> {
+    Command<T> command = new Command<>(action, new CompletableFuture<>());
+    if (!commands.offer(command)) {
+      command.fail(MAX_COMMANDS + " calls wait for the engine, which is the limit.");
+    }
+    if (closing) {
+      failCommands();
+    }
+    return command.result();
+  }
+
+  /** Something to be run on the engine thread. */
+  private record Command<T>(Callable<T> action, CompletableFuture<T> result) {
+    void run() {
       try {
         result.complete(action.call());
       } catch (Exception | OutOfMemoryError e) {
         result.completeExceptionally(e);
       }
-    };
-    if (closing || !commands.offer(command)) {
-      result.completeExceptionally(new IllegalStateException(
-          closing ? "The engine is closed." : MAX_COMMANDS + " calls wait for the engine, which is the limit."));
-    } else if (closing) {
-      drainCommandsOf(result);
     }
-    return result;
-  }
 
-  private static void drainCommandsOf(CompletableFuture<?> result) {
-    result.completeExceptionally(new IllegalStateException("The engine is closed."));
+    void fail(String why) {
+      result.completeExceptionally(new IllegalStateException(why));
+    }
   }
 
   /** Wakes the loop, e.g. because a slice that had to wait can run. Any thread. */
   void wake() {
-    if (woken.compareAndSet(false, true) && !commands.offer(() -> {})) {
-      LOG.trace("The loop has plenty of commands to wake it");
+    if (woken.compareAndSet(false, true)) {
+      CompletableFuture<Boolean> unused = call(() -> true);
+    }
+  }
+
+  private void failCommands() {
+    Command<?> command = commands.poll();
+    while (command != null) {
+      command.fail("The engine is closed.");
+      command = commands.poll();
     }
   }
 
@@ -109,6 +127,10 @@ final class EngineLoop implements AutoCloseable {
     runCommands();
     mover.poll();
     mover.balance(activationBytes * 3 / 4, activationBytes / 2);
+    if (System.nanoTime() - refreshedNanos > STATUS_NANOS) {
+      refreshStatus.run();
+      refreshedNanos = System.nanoTime();
+    }
     boolean busy = false;
     if (server.hasWork()) {
       busy = serve();
@@ -120,7 +142,7 @@ final class EngineLoop implements AutoCloseable {
       budget.nothingToTrain(System.nanoTime());
     }
     if (!busy) {
-      Runnable command = commands.poll(IDLE_MILLIS, TimeUnit.MILLISECONDS);
+      Command<?> command = commands.poll(IDLE_MILLIS, TimeUnit.MILLISECONDS);
       if (command != null) {
         command.run();
       }
@@ -128,7 +150,7 @@ final class EngineLoop implements AutoCloseable {
   }
 
   private void runCommands() {
-    Runnable command = commands.poll();
+    Command<?> command = commands.poll();
     while (command != null) {
       command.run();
       command = commands.poll();
@@ -181,13 +203,9 @@ final class EngineLoop implements AutoCloseable {
         interrupted = true;
       }
     }
+    failCommands();
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
-  }
-
-  /** Runs what was asked for too late, on the closing thread, which owns the device by then. */
-  void runRest() {
-    runCommands();
   }
 }

@@ -15,14 +15,17 @@ final class EngineMetrics {
   private final Counter loopFailures;
 
   EngineMetrics(Metrics metrics) {
-    stepSeconds =
-        metrics.histogram("alchemist_step_seconds", "Time of one serving step.", Buckets.exponential(0.0005, 2, 16));
+    stepSeconds = metrics.histogram(
+        "alchemist_step_seconds", "Time of one serving step.", Buckets.exponential(0.0005, 2, 16));
     sliceSeconds = metrics.histogram(
-        "alchemist_training_slice_seconds", "Time of one slice of training.", Buckets.exponential(0.0005, 2, 16));
-    prefillTokens = metrics.counter("alchemist_prefill_tokens_total", "Tokens computed in prefill.");
+        "alchemist_training_slice_seconds",
+        "Time of one slice of training.",
+        Buckets.exponential(0.0005, 2, 16));
+    prefillTokens =
+        metrics.counter("alchemist_prefill_tokens_total", "Tokens computed in prefill.");
     decodeTokens = metrics.counter("alchemist_decode_tokens_total", "Tokens computed in decode.");
-    loopFailures =
-        metrics.counter("alchemist_loop_failures_total", "Turns of the engine's loop that failed as a whole.");
+    loopFailures = metrics.counter(
+        "alchemist_loop_failures_total", "Turns of the engine's loop that failed as a whole.");
   }
 
   void step(StepReport report, long nanos) {

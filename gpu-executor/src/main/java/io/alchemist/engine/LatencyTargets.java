@@ -17,8 +17,9 @@ public record LatencyTargets(double perTokenMillis, double trainingPatienceMilli
    */
   public LatencyTargets {
     if (!(perTokenMillis > 0) || !(trainingPatienceMillis > 0)) {
-      throw new IllegalArgumentException("A time per token of " + perTokenMillis + " ms and a patience of "
-          + trainingPatienceMillis + " ms can't be kept; give positive times.");
+      throw new IllegalArgumentException(
+          "A time per token of " + perTokenMillis + " ms and a patience of "
+              + trainingPatienceMillis + " ms can't be kept; give positive times.");
     }
   }
 }

@@ -71,7 +71,8 @@ final class Learner implements AutoCloseable {
   TrainingStep step() {
     GradientReport batch = sum.report();
     if (batch.examples() == 0) {
-      throw new IllegalStateException("No gradient has been added up since the last step; add examples first.");
+      throw new IllegalStateException(
+          "No gradient has been added up since the last step; add examples first.");
     }
     try {
       double norm = optimizer.step(sum.gradient(), batch.weight());
@@ -95,7 +96,8 @@ final class Learner implements AutoCloseable {
   /** The trained values of a whole model. */
   WeightSource wholeModel() {
     if (!(trainable instanceof Trainable.WholeModel)) {
-      throw new IllegalStateException("This engine trains an adapter: save that, the model's own weights are unchanged.");
+      throw new IllegalStateException(
+          "This engine trains an adapter: save that, the model's own weights are unchanged.");
     }
     return new ParameterSource(ops, model, optimizer.values());
   }
@@ -104,7 +106,8 @@ final class Learner implements AutoCloseable {
     if (trainable instanceof Trainable.Adapter adapter) {
       return adapter;
     }
-    throw new IllegalStateException("This engine trains the whole model and has no adapter: save the model instead.");
+    throw new IllegalStateException(
+        "This engine trains the whole model and has no adapter: save the model instead.");
   }
 
   @Override

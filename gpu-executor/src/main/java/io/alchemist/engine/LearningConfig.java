@@ -11,4 +11,5 @@ import io.alchemist.weights.Trainable;
  * @param optimizer its numbers
  * @param trainer sizes
  */
-public record LearningConfig(Trainable trainable, OptimizerConfig optimizer, TrainerConfig trainer) {}
+public record LearningConfig(
+    Trainable trainable, OptimizerConfig optimizer, TrainerConfig trainer) {}

@@ -34,7 +34,8 @@ public final class MemoryPlan {
     LearningConfig learning = config.learning();
     plan.parts.put("weights", weights(model, config));
     plan.parts.put(
-        "keys and values", 2L * FLOAT * model.layers() * model.kvDim() * config.cache().kvTokens());
+        "keys and values",
+        2L * FLOAT * model.layers() * model.kvDim() * config.cache().kvTokens());
     plan.parts.put("activations", config.cache().activationBytes());
     plan.parts.put("serving", serving(model, config));
     if (learning != null) {
@@ -42,9 +43,10 @@ public final class MemoryPlan {
       plan.parts.put("training pass", trainer(model, learning));
     }
     if (plan.totalBytes() > plan.deviceBytes) {
-      throw new DeviceMemoryException("The memory plan needs " + megabytes(plan.totalBytes()) + ", the device has "
-          + megabytes(plan.deviceBytes) + ": " + plan
-          + ". Give the engine more device memory, or less to its largest part.");
+      throw new DeviceMemoryException(
+          "The memory plan needs " + megabytes(plan.totalBytes()) + ", the device has "
+              + megabytes(plan.deviceBytes) + ": " + plan
+              + ". Give the engine more device memory, or less to its largest part.");
     }
     return plan;
   }
@@ -52,7 +54,9 @@ public final class MemoryPlan {
   private static long weights(ModelConfig model, EngineConfig config) {
     LearningConfig learning = config.learning();
     // Packed rows are rounded up to the width of a tile.
-    long base = FLOAT * (model.parameters() + 64L * (model.hiddenSize() + model.ffnSize()) * (7L * model.layers() + 2));
+    long base = FLOAT
+        * (model.parameters()
+            + 64L * (model.hiddenSize() + model.ffnSize()) * (7L * model.layers() + 2));
     long rotary = (long) FLOAT * model.maxPositions() * model.headDim();
     if (learning == null) {
       return base + rotary;
@@ -61,7 +65,9 @@ public final class MemoryPlan {
     // While a new version is laid out, the one before is still there.
     long versions = config.keptVersions() + 2L;
     return rotary
-        + (whole ? base * versions : base + versions * 2 * parameters(model, learning.trainable()) * FLOAT);
+        + (whole
+            ? base * versions
+            : base + versions * 2 * parameters(model, learning.trainable()) * FLOAT);
   }
 
   private static long parameters(ModelConfig model, Trainable trainable) {
@@ -73,7 +79,9 @@ public final class MemoryPlan {
   }
 
   private static long optimizer(ModelConfig model, Trainable trainable) {
-    return 5L * FLOAT * parameters(model, trainable); // values, two moments, the gradient, one gradient apart
+    return 5L
+        * FLOAT
+        * parameters(model, trainable); // values, two moments, the gradient, one gradient apart
   }
 
   private static long serving(ModelConfig model, EngineConfig config) {
@@ -93,7 +101,11 @@ public final class MemoryPlan {
 
   /** Intermediate results of a layer, forward or backward, per row. */
   private static long layerBytes(ModelConfig model) {
-    return FLOAT * (3L * model.ffnSize() + 5L * model.hiddenSize() + 3L * model.queryDim() + 4L * model.kvDim());
+    return FLOAT
+        * (3L * model.ffnSize()
+            + 5L * model.hiddenSize()
+            + 3L * model.queryDim()
+            + 4L * model.kvDim());
   }
 
   /** Bytes of all parts. */

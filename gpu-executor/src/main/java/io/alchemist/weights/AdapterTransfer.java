@@ -35,21 +35,24 @@ public final class AdapterTransfer {
   public static void write(Ops ops, AdapterData data, LoraSpec spec, ParameterSet values) {
     LoraSpec given = new LoraSpec(data.rank(), data.alpha(), data.targets());
     if (!given.equals(spec)) {
-      throw new IllegalArgumentException("The adapter is of shape " + given + ", this engine trains " + spec
-          + ". Start the engine with the adapter's shape, or load another adapter.");
+      throw new IllegalArgumentException(
+          "The adapter is of shape " + given + ", this engine trains " + spec
+              + ". Start the engine with the adapter's shape, or load another adapter.");
     }
     for (Map.Entry<Site, Factors> entry : data.factors().entrySet()) {
       Site site = entry.getKey();
-      upload(ops, entry.getValue().a(), values.tensor(ParameterId.loraA(site.layer(), site.linear())));
-      upload(ops, entry.getValue().b(), values.tensor(ParameterId.loraB(site.layer(), site.linear())));
+      upload(
+          ops, entry.getValue().a(), values.tensor(ParameterId.loraA(site.layer(), site.linear())));
+      upload(
+          ops, entry.getValue().b(), values.tensor(ParameterId.loraB(site.layer(), site.linear())));
     }
   }
 
   private static void upload(Ops ops, float[] from, Tensor to) {
     if (from.length != to.elements()) {
       throw new IllegalArgumentException(
-          "A matrix of the adapter has " + from.length + " numbers, the model's layer needs " + to.elements()
-              + ". It was made for another model.");
+          "A matrix of the adapter has " + from.length + " numbers, the model's layer needs "
+              + to.elements() + ". It was made for another model.");
     }
     ops.upload(from, to);
   }

@@ -1,0 +1,395 @@
+package io.alchemist.engine;
+
+import io.alchemist.activation.ActivationRecorder;
+import io.alchemist.cache.ArenaHostTier;
+import io.alchemist.cache.BlockLayout;
+import io.alchemist.cache.DiskTier;
+import io.alchemist.cache.HostTier;
+import io.alchemist.cache.KvPages;
+import io.alchemist.cache.Mover;
+import io.alchemist.cache.PrefixTree;
+import io.alchemist.metrics.Metrics;
+import io.alchemist.model.Activations;
+import io.alchemist.model.Transformer;
+import io.alchemist.serve.GenerationRequest;
+import io.alchemist.serve.RequestException;
+import io.alchemist.serve.Server;
+import io.alchemist.serve.TokenListener;
+import io.alchemist.tensor.DType;
+import io.alchemist.tensor.Ops;
+import io.alchemist.train.GradientReport;
+import io.alchemist.train.Reuse;
+import io.alchemist.train.Trainer;
+import io.alchemist.train.TrainingExample;
+import io.alchemist.weights.AdapterData;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.WeightSource;
+import io.alchemist.weights.WeightStore;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Serves one model and trains it on the same device, from what serving recorded. Builds its parts in the order in which they
+ * use each other, hands the device to the {@link EngineLoop}, and takes it back to close them in reverse.
+ *
+ * <p>Thread-safe: everything is passed to the engine thread.
+ */
+public final class Engine implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
+
+  private final EngineConfig config;
+  private final ModelConfig model;
+  private final MemoryPlan plan;
+  private final TurnLog turns;
+  private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+  private final Ops ops;
+  private final WeightStore store;
+  private final PrefixTree tree;
+  private final ActivationRecorder recorder;
+  private final HostTier host;
+  private final Mover mover;
+  private final Server server;
+  private final @Nullable Learner learner;
+  private final EngineLoop loop;
+  private volatile EngineStatus lastStatus;
+  private volatile boolean draining;
+  private boolean closed;
+
+  /**
+   * Builds an engine and starts its thread.
+   *
+   * @param ops the device; closed with the engine
+   * @param source the weights to start from; read once, here
+   * @throws io.alchemist.tensor.DeviceMemoryException when the memory plan doesn't add up
+   */
+  public Engine(EngineConfig config, Ops ops, WeightSource source, Metrics metrics) {
+    this.config = config;
+    this.model = source.config();
+    this.ops = ops;
+    parts.push(ops);
+    try {
+      this.plan = MemoryPlan.of(model, config);
+      this.turns = new TurnLog(config.keptTurns());
+      CacheConfig cache = config.cache();
+      KvPages kv = own(new KvPages(
+          ops.memory(),
+          DType.F32,
+          model.layers(),
+          model.kvDim(),
+          cache.pageTokens(),
+          cache.kvTokens() / cache.pageTokens()));
+      this.host = own(hostTier(cache, ops));
+      this.tree = new PrefixTree(kv, host);
+      this.store =
+          own(new WeightStore(ops, ops.memory(), source, config.keptVersions(), tree::dropVersion));
+      Transformer transformer = own(new Transformer(ops, ops.memory(), model));
+      this.recorder =
+          own(new ActivationRecorder(ops.memory(), model, tree, cache.activationBytes()));
+      own(tree);
+      BlockLayout layout = blockLayout(model);
+      this.mover =
+          own(new Mover(tree, host, layout, ops, Math.max(1, cache.activationBytes() / 4)));
+      StepBudget budget = new StepBudget(config.latency());
+      this.server = own(new Server(
+          ops,
+          ops.memory(),
+          transformer,
+          store,
+          kv,
+          tree,
+          recorder,
+          config.scheduler(),
+          config.endOfTurn(),
+          turn -> {
+            budget.ended(turn.id());
+            turns.add(turn);
+          }));
+      this.learner = config.learning() == null
+          ? null
+          : learner(config.learning(), source, transformer, kv, layout);
+      this.loop = new EngineLoop(
+          "alchemist-engine",
+          server,
+          learner == null ? null : learner.trainer(),
+          mover,
+          cache.activationBytes(),
+          budget,
+          new EngineMetrics(metrics),
+          () -> lastStatus = statusNow());
+      this.lastStatus = statusNow();
+    } catch (RuntimeException | Error e) {
+      closeParts(e);
+      throw e;
+    }
+    EngineGauges.register(metrics, this);
+    LOG.info("Engine ready on {}: {}", ops.description(), plan);
+    loop.start();
+  }
+
+  private Learner learner(
+      LearningConfig learning,
+      WeightSource source,
+      Transformer transformer,
+      KvPages kv,
+      BlockLayout layout) {
+    Trainer trainer = own(new Trainer(
+        ops,
+        ops.memory(),
+        transformer,
+        store,
+        tree,
+        kv,
+        host,
+        layout,
+        learning.trainer(),
+        this::wake));
+    return own(new Learner(ops, ops.memory(), learning, source, store, trainer));
+  }
+
+  private void wake() {
+    loop.wake();
+  }
+
+  private static HostTier hostTier(CacheConfig cache, Ops ops) {
+    if (cache.hostBytes() == 0) {
+      return HostTier.none();
+    }
+    DiskTier disk = cache.diskDirectory() == null || cache.diskBytes() == 0
+        ? null
+        : new DiskTier(cache.diskDirectory(), cache.diskBytes());
+    return new ArenaHostTier(cache.hostBytes(), disk, ops::hostBuffer);
+  }
+
+  private static BlockLayout blockLayout(ModelConfig model) {
+    Activations.Field[] fields = Activations.Field.values();
+    int[] rowBytes = new int[fields.length];
+    for (int i = 0; i < fields.length; i++) {
+      rowBytes[i] = fields[i].width(model) * fields[i].type(DType.F32).sizeBytes();
+    }
+    return new BlockLayout(rowBytes, model.kvDim() * DType.F32.sizeBytes());
+  }
+
+  private <T extends AutoCloseable> T own(T part) {
+    parts.push(part);
+    return part;
+  }
+
+  /** The model's shape. */
+  public ModelConfig model() {
+    return model;
+  }
+
+  /** How memory is split. */
+  public MemoryPlan memoryPlan() {
+    return plan;
+  }
+
+  /** The last turns. */
+  public TurnLog turns() {
+    return turns;
+  }
+
+  // ---- serving
+
+  /**
+   * Starts a completion.
+   *
+   * @return done once the request is queued; fails with {@link RequestException} when it is refused later than by this call
+   * @throws RequestException when it is malformed, too long, or the engine is draining
+   */
+  public CompletableFuture<Void> generate(GenerationRequest request, TokenListener listener) {
+    if (draining) {
+      throw new RequestException(
+          RequestException.Kind.UNAVAILABLE,
+          "draining",
+          null,
+          "This engine is shutting down and takes no more requests; send it to another.");
+    }
+    long kvTokens = (long) config.cache().kvTokens()
+        / config.cache().pageTokens()
+        * config.cache().pageTokens();
+    Server.check(request, model.maxPositions(), model.vocabSize(), kvTokens);
+    return loop.call(() -> {
+      server.submit(request, listener);
+      return null;
+    });
+  }
+
+  /** Ends a completion early. Does nothing when it has ended. */
+  public void cancel(String id) {
+    CompletableFuture<Void> unused = loop.call(() -> {
+      server.cancel(id);
+      return null;
+    });
+  }
+
+  // ---- training
+
+  /** Adds the gradient of examples to the sum that the next {@link #step} uses; runs between serving's steps. */
+  public CompletableFuture<GradientReport> accumulate(List<TrainingExample> examples, Reuse reuse) {
+    return loop.call(() -> learning().accumulate(examples, reuse)).thenCompose(Function.identity());
+  }
+
+  /** Updates the weights with the mean gradient and publishes them. */
+  public CompletableFuture<TrainingStep> step() {
+    return loop.call(() -> learning().step());
+  }
+
+  /** {@link #accumulate} with what was logged, then {@link #step}. */
+  public CompletableFuture<TrainingStep> train(List<TrainingExample> examples) {
+    return accumulate(examples, Reuse.LOGGED).thenCompose(report -> step());
+  }
+
+  /** The adapter as trained so far. */
+  public CompletableFuture<AdapterData> adapter() {
+    return loop.call(() -> learning().adapter());
+  }
+
+  /** The whole model as trained so far; for engines that train all of it. */
+  public CompletableFuture<WeightSource> trainedModel() {
+    return loop.call(() -> learning().wholeModel());
+  }
+
+  /** Publishes an adapter from elsewhere; training goes on from it. */
+  public CompletableFuture<Long> publish(AdapterData adapter) {
+    return loop.call(() -> learning().load(adapter));
+  }
+
+  private Learner learning() {
+    if (learner == null) {
+      throw new IllegalStateException(
+          "This engine only serves: it was started without learning. Start it with an adapter to train.");
+    }
+    return learner;
+  }
+
+  // ---- versions
+
+  /** The version that new requests get. */
+  public CompletableFuture<Long> liveVersion() {
+    return loop.call(() -> store.live().version());
+  }
+
+  /** The versions at hand, oldest first. */
+  public CompletableFuture<List<Long>> versions() {
+    return loop.call(store::versions);
+  }
+
+  /** Makes a kept version live again; requests under way go on with theirs. */
+  public CompletableFuture<Void> rollBack(long version) {
+    return loop.call(() -> {
+      store.rollBack(version);
+      return null;
+    });
+  }
+
+  /** How everything is now. */
+  public CompletableFuture<EngineStatus> status() {
+    return loop.call(this::statusNow);
+  }
+
+  /** How everything was a moment ago, without asking the engine thread. */
+  public EngineStatus lastStatus() {
+    return lastStatus;
+  }
+
+  private EngineStatus statusNow() {
+    return new EngineStatus(
+        store.live().version(),
+        store.versions(),
+        server.stats(),
+        tree.stats(),
+        mover.stats(),
+        recorder.usedBytes(),
+        recorder.refusedRows(),
+        host.usedBytes(),
+        host.diskBytes(),
+        ops.memory().usedBytes(),
+        ops.memory().peakBytes(),
+        learner == null ? 0 : learner.trainer().jobs(),
+        learner == null ? 0 : learner.trainer().memory().peakBytes());
+  }
+
+  /** Runs something on the engine thread with its parts; for this package's tests and benchmarks. */
+  <T> CompletableFuture<T> inspect(Function<Engine, T> action) {
+    return loop.call(() -> action.apply(this));
+  }
+
+  PrefixTree tree() {
+    return tree;
+  }
+
+  Mover mover() {
+    return mover;
+  }
+
+  Ops ops() {
+    return ops;
+  }
+
+  @Nullable
+  Learner learner() {
+    return learner;
+  }
+
+  // ---- the end
+
+  /** Takes no more requests from now on; those under way go on. */
+  public void drain() {
+    draining = true;
+  }
+
+  /** Whether {@link #drain} was called. */
+  public boolean isDraining() {
+    return draining;
+  }
+
+  /** Stops the thread and gives everything back; requests and jobs under way end with an error. */
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    draining = true;
+    loop.close();
+    IllegalStateException failure = new IllegalStateException("Closing the engine failed");
+    closeParts(failure);
+    if (failure.getSuppressed().length > 0) {
+      throw failure;
+    }
+  }
+
+  private void closeParts(Throwable collect) {
+    for (AutoCloseable part : parts) {
+      try {
+        part.close();
+      } catch (Exception e) {
+        collect.addSuppressed(e);
+      }
+    }
+    parts.clear();
+  }
+
+  /** Waits for a call's result, unwrapping what made it fail. */
+  public static <T> T await(CompletableFuture<T> result) {
+    try {
+      return result.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("Interrupted while waiting for the engine", e);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      throw new IllegalStateException("The engine failed", e.getCause());
+    }
+  }
+}

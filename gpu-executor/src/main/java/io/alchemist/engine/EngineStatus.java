@@ -1,0 +1,38 @@
+package io.alchemist.engine;
+
+import io.alchemist.cache.CacheStats;
+import io.alchemist.cache.MoverStats;
+import io.alchemist.serve.ServerStats;
+import java.util.List;
+
+/**
+ * How an engine is.
+ *
+ * @param liveVersion what new requests get
+ * @param versions all at hand
+ * @param server serving
+ * @param cache the prefix tree
+ * @param mover copies to the host
+ * @param activationBytes device memory of recorded activations
+ * @param refusedRows prefill rows not recorded for want of memory
+ * @param hostBytes host memory of activations
+ * @param diskBytes disk behind it
+ * @param deviceBytes device memory in all
+ * @param devicePeakBytes the most it was
+ * @param trainingJobs queued or under way
+ * @param trainerPeakBytes the most device memory that training took
+ */
+public record EngineStatus(
+    long liveVersion,
+    List<Long> versions,
+    ServerStats server,
+    CacheStats cache,
+    MoverStats mover,
+    long activationBytes,
+    long refusedRows,
+    long hostBytes,
+    long diskBytes,
+    long deviceBytes,
+    long devicePeakBytes,
+    int trainingJobs,
+    long trainerPeakBytes) {}
