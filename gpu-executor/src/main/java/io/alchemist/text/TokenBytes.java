@@ -97,7 +97,12 @@ final class TokenBytes {
           : byteLevel ? byteLevel(name) : pieces(name, replacements, byteFallback);
     }
     for (JsonNode token : json.path("added_tokens")) {
-      int id = token.path("id").asInt();
+      int id = token.path("id").asInt(-1);
+      if (id < 0 || id >= tokens.length) {
+        throw new IllegalArgumentException(
+            "The added token '" + token.path("content").asText()
+                + "' is listed twice, with different ids. Check" + " tokenizer.json.");
+      }
       special.set(id, token.path("special").asBoolean());
       if (byteLevel) {
         tokens[id] = token.path("content").asText().getBytes(StandardCharsets.UTF_8);

@@ -10,7 +10,11 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Writes a GGUF vocabulary as the tokenizer.json that means the same. */
+/**
+ * Writes a GGUF vocabulary as the tokenizer.json that means the same. As in llama.cpp and in Hugging Face's converted
+ * Llama tokenizers, a SentencePiece vocabulary that puts a blank before texts also puts one after each control and
+ * user-defined token.
+ */
 final class VocabularyJson {
   private static final String BLANK = "\u2581";
 

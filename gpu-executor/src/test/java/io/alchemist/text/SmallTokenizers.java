@@ -61,7 +61,7 @@ final class SmallTokenizers {
     for (int b = 0; b < 256; b++) {
       tokens.add(String.format("<0x%02X>", b));
     }
-    tokens.add("\u2581\u2581");
+    tokens.add("=\u2581=");
     int firstPiece = tokens.size();
     tokens.addAll(List.of(
         "\u2581h",

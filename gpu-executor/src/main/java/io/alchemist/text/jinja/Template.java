@@ -10,6 +10,9 @@ import org.jspecify.annotations.Nullable;
 public final class Template {
   private static final int MAX_SOURCE_CHARS = 1 << 20;
 
+  private static final String TOO_DEEP =
+      "the template nests blocks, macros or values too deeply for the thread's stack. Simplify it.";
+
   private final List<Statement> statements;
 
   private Template(List<Statement> statements) {
@@ -28,7 +31,11 @@ public final class Template {
           "the template has " + source.length() + " characters; at most " + MAX_SOURCE_CHARS
               + " are accepted.");
     }
-    return new Template(Parser.parse(source));
+    try {
+      return new Template(Parser.parse(source));
+    } catch (StackOverflowError e) {
+      throw TemplateException.syntax(1, TOO_DEEP);
+    }
   }
 
   /**
@@ -42,7 +49,11 @@ public final class Template {
     Map<String, Object> values = new LinkedHashMap<>();
     variables.forEach((name, value) -> values.put(name, Values.of(value)));
     Frame frame = Frame.root(values, clock);
-    Statement.executeAll(statements, frame);
+    try {
+      Statement.executeAll(statements, frame);
+    } catch (StackOverflowError e) {
+      throw TemplateException.limit(TOO_DEEP);
+    }
     return frame.out.toString();
   }
 }
