@@ -36,8 +36,11 @@ final class Access {
     if (target instanceof Undefined undefined) {
       throw undefined.error();
     }
-    if (target instanceof Map<?, ?> map && map.get(index) != null) {
-      return map.get(index);
+    if (target instanceof Map<?, ?> map) {
+      Object value = map.get(Values.key(index));
+      if (value != null) {
+        return value;
+      }
     }
     if (index instanceof Long i) {
       if (target instanceof List<?> list) {

@@ -49,7 +49,7 @@ sealed interface Expression {
       frame.budget.step();
       Map<Object, Object> map = new LinkedHashMap<>();
       for (int i = 0; i < keys.size(); i++) {
-        map.put(keys.get(i).evaluate(frame), values.get(i).evaluate(frame));
+        map.put(Values.key(keys.get(i).evaluate(frame)), values.get(i).evaluate(frame));
       }
       return map;
     }
@@ -117,7 +117,7 @@ sealed interface Expression {
         } else if (right instanceof List<?> list) {
           frame.budget.items(list.size());
         }
-        if (!Operators.compare(operators.get(i), left, right)) {
+        if (!Operators.compare(operators.get(i), left, right, frame.budget)) {
           return false;
         }
         left = right;
@@ -219,7 +219,7 @@ sealed interface Expression {
     @Override
     public Object evaluate(Frame frame) {
       frame.budget.step();
-      return Tests.check(name, input.evaluate(frame), all(frame, arguments));
+      return Tests.check(name, input.evaluate(frame), all(frame, arguments), frame.budget);
     }
   }
 

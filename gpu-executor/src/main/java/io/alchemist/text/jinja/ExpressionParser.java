@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Builds expressions. From loose to tight: inline if, or, and, not, comparison, {@code + -}, {@code ~},
- * {@code * / // %}, sign, then subscripts, calls, filters and tests.
+ * {@code * / // %}, sign, then subscripts, calls, filters and tests. One class, long as it is, since each method is one
+ * rule of the same grammar.
  */
 final class ExpressionParser {
   static final Set<String> RESERVED = Set.of(

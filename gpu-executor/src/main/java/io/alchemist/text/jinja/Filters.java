@@ -76,7 +76,8 @@ final class Filters {
         yield frame.budget.made(Json.write(value, (int) a.integer(0, "indent", -1)));
       }
       case "int", "float" -> number(name, value, a);
-      case "abs" -> Operators.compare("<", none(a, value), 0L) ? Operators.negate(value) : value;
+      case "abs" ->
+        Operators.compare("<", none(a, value), 0L, frame.budget) ? Operators.negate(value) : value;
       case "items" -> value instanceof Undefined ? List.of() : items(asMap(name, none(a, value)));
       case "dictsort" -> sorted(asMap(name, none(a, value)));
       default -> sequence(frame, name, value, a);
@@ -111,7 +112,7 @@ final class Filters {
         Set<Object> seen = new java.util.HashSet<>();
         items.forEach(item -> {
           // Jinja2 compares without regard to case here.
-          if (seen.add(item instanceof String s ? s.toLowerCase(Locale.ROOT) : item)) {
+          if (seen.add(item instanceof String s ? s.toLowerCase(Locale.ROOT) : Values.key(item))) {
             unique.add(item);
           }
         });
@@ -200,7 +201,8 @@ final class Filters {
       Object value = skip == 1 ? path(item, Values.text(p.get(0))) : item;
       boolean passes = p.size() == skip
           ? Values.truth(value)
-          : Tests.check(Values.text(p.get(skip)), value, p.subList(skip + 1, p.size()));
+          : Tests.check(
+              Values.text(p.get(skip)), value, p.subList(skip + 1, p.size()), frame.budget);
       if (passes == keep) {
         kept.add(item);
       }

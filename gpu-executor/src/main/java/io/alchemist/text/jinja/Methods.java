@@ -178,7 +178,7 @@ final class Methods {
         };
       case "get" ->
         (frame, a) -> {
-          Object value = map.get(a.allow("key", "default").required(0, "key"));
+          Object value = map.get(Values.key(a.allow("key", "default").required(0, "key")));
           Object otherwise = a.optional(1, "default");
           return value != null ? value : otherwise != null ? otherwise : None.NONE;
         };
@@ -191,13 +191,15 @@ final class Methods {
       case "count" ->
         (frame, a) -> {
           Object wanted = a.allow("value").required(0, "value");
-          return list.stream().filter(item -> Operators.equal(item, wanted)).count();
+          return list.stream()
+              .filter(item -> Operators.equal(item, wanted, frame.budget))
+              .count();
         };
       case "index" ->
         (frame, a) -> {
           Object wanted = a.allow("value").required(0, "value");
           for (int i = 0; i < list.size(); i++) {
-            if (Operators.equal(list.get(i), wanted)) {
+            if (Operators.equal(list.get(i), wanted, frame.budget)) {
               return (long) i;
             }
           }

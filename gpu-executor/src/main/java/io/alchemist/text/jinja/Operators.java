@@ -92,12 +92,12 @@ final class Operators {
     throw TemplateException.render("'-' is not supported for " + Values.typeName(value) + ".");
   }
 
-  static boolean compare(String operator, Object a, Object b) {
+  static boolean compare(String operator, Object a, Object b, Budget budget) {
     return switch (operator) {
-      case "==" -> equal(a, b);
-      case "!=" -> !equal(a, b);
-      case "in" -> contains(b, a);
-      case "not in" -> !contains(b, a);
+      case "==" -> equal(a, b, budget);
+      case "!=" -> !equal(a, b, budget);
+      case "in" -> contains(b, a, budget);
+      case "not in" -> !contains(b, a, budget);
       case "<" -> order(operator, a, b) < 0;
       case "<=" -> order(operator, a, b) <= 0;
       case ">" -> order(operator, a, b) > 0;
@@ -106,7 +106,8 @@ final class Operators {
     };
   }
 
-  static boolean equal(Object a, Object b) {
+  static boolean equal(Object a, Object b, Budget budget) {
+    budget.step();
     if (isNumber(a) && isNumber(b)) {
       boolean floats = isFloat(a) || isFloat(b);
       return floats ? number(a) == number(b) : integer(a) == integer(b);
@@ -118,7 +119,7 @@ final class Operators {
       }
       Iterator<?> other = t.iterator();
       for (Object item : s) {
-        if (!equal(item, other.next())) {
+        if (!equal(item, other.next(), budget)) {
           return false;
         }
       }
@@ -127,7 +128,8 @@ final class Operators {
     if (a instanceof Map<?, ?> s && b instanceof Map<?, ?> t) {
       return s.size() == t.size()
           && s.entrySet().stream()
-              .allMatch(e -> t.containsKey(e.getKey()) && equal(e.getValue(), t.get(e.getKey())));
+              .allMatch(
+                  e -> t.containsKey(e.getKey()) && equal(e.getValue(), t.get(e.getKey()), budget));
     }
     boolean bothUndefined = a instanceof Undefined && b instanceof Undefined;
     return bothUndefined || a.equals(b);
@@ -147,7 +149,7 @@ final class Operators {
         + Values.typeName(a) + " and " + Values.typeName(b) + ".");
   }
 
-  private static boolean contains(Object container, Object item) {
+  private static boolean contains(Object container, Object item, Budget budget) {
     if (container instanceof String s) {
       if (item instanceof String part) {
         return s.contains(part);
@@ -156,10 +158,10 @@ final class Operators {
           "'in' needs a string to look for in a string, not " + Values.typeName(item) + ".");
     }
     if (container instanceof List<?> list) {
-      return list.stream().anyMatch(other -> equal(other, item));
+      return list.stream().anyMatch(other -> equal(other, item, budget));
     }
     if (container instanceof Map<?, ?> map) {
-      return map.containsKey(item);
+      return map.containsKey(Values.key(item));
     }
     if (container instanceof Undefined) {
       return false;

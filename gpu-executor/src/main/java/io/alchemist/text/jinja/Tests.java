@@ -49,30 +49,30 @@ final class Tests {
     return Collections.unmodifiableSet(NAMES);
   }
 
-  static boolean check(String name, Object value, List<Object> arguments) {
+  static boolean check(String name, Object value, List<Object> arguments, Budget budget) {
     if (!NAMES.contains(name)) {
       throw TemplateException.render("no test is called '" + name + "'; there are " + NAMES + ".");
     }
     return switch (name) {
-      case "eq", "equalto", "==" -> compare("==", name, value, arguments);
-      case "ne", "!=" -> compare("!=", name, value, arguments);
-      case "lt", "lessthan", "<" -> compare("<", name, value, arguments);
-      case "le", "<=" -> compare("<=", name, value, arguments);
-      case "gt", "greaterthan", ">" -> compare(">", name, value, arguments);
-      case "ge", ">=" -> compare(">=", name, value, arguments);
-      case "in" -> compare("in", name, value, arguments);
+      case "eq", "equalto", "==" -> compare("==", name, value, arguments, budget);
+      case "ne", "!=" -> compare("!=", name, value, arguments, budget);
+      case "lt", "lessthan", "<" -> compare("<", name, value, arguments, budget);
+      case "le", "<=" -> compare("<=", name, value, arguments, budget);
+      case "gt", "greaterthan", ">" -> compare(">", name, value, arguments, budget);
+      case "ge", ">=" -> compare(">=", name, value, arguments, budget);
+      case "in" -> compare("in", name, value, arguments, budget);
       case "divisibleby" ->
-        Operators.equal(Operators.arithmetic("%", value, one(name, arguments), new Budget()), 0L);
+        Operators.equal(Operators.arithmetic("%", value, one(name, arguments), budget), 0L, budget);
       default -> {
         if (!arguments.isEmpty()) {
           throw TemplateException.render("test " + name + " takes no argument.");
         }
-        yield unary(name, value);
+        yield unary(name, value, budget);
       }
     };
   }
 
-  private static boolean unary(String name, Object value) {
+  private static boolean unary(String name, Object value, Budget budget) {
     return switch (name) {
       case "defined" -> !(value instanceof Undefined);
       case "undefined" -> value instanceof Undefined;
@@ -91,15 +91,15 @@ final class Tests {
             || value instanceof Map<?, ?>
             || value instanceof Undefined;
       case "callable" -> value instanceof Callable;
-      case "odd" -> Operators.equal(Operators.arithmetic("%", value, 2L, new Budget()), 1L);
-      case "even" -> Operators.equal(Operators.arithmetic("%", value, 2L, new Budget()), 0L);
+      case "odd" -> Operators.equal(Operators.arithmetic("%", value, 2L, budget), 1L, budget);
+      case "even" -> Operators.equal(Operators.arithmetic("%", value, 2L, budget), 0L, budget);
       default -> throw new IllegalStateException("No test " + name);
     };
   }
 
   private static boolean compare(
-      String operator, String name, Object value, List<Object> arguments) {
-    return Operators.compare(operator, value, one(name, arguments));
+      String operator, String name, Object value, List<Object> arguments, Budget budget) {
+    return Operators.compare(operator, value, one(name, arguments), budget);
   }
 
   private static Object one(String name, List<Object> arguments) {

@@ -222,6 +222,14 @@ final class Values {
     throw TemplateException.render(typeName(value) + " has no length.");
   }
 
+  /** The value, once it is sure that it may be a key: a list or dict may not, as in Python. */
+  static Object key(Object value) {
+    if (value instanceof List<?> || value instanceof Map<?, ?>) {
+      throw TemplateException.render(typeName(value) + " can't be the key of a dict.");
+    }
+    return value;
+  }
+
   static String typeName(Object value) {
     if (value instanceof String) {
       return "a string";

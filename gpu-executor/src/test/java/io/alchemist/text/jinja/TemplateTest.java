@@ -73,6 +73,7 @@ class TemplateTest {
         "{{ text.upper }}@a function can't be written as text.",
         "{% set text.x = 1 %}@only attributes of a namespace() can be set",
         "{% set a, b = [1] %}@1 values can't be assigned to the 2 names",
+        "{{ {[1]: 2} }}@a list can't be the key of a dict.",
         "{{ [1][::0] }}@a slice can't have a step of 0.",
         "{% for x in [1] %}{{ loop.changed(x) }}{% endfor %}@loop.changed is not supported",
         "{{ strftime_now('%Q') }}@strftime_now does not support %Q"
@@ -105,6 +106,8 @@ class TemplateTest {
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
         "{% set n = namespace(s=[]) %}{% for i in range(99999) %}{% set n.s = [n.s] %}{% endfor %}{{ n.s }}",
         "{% set n = namespace(s='ab' * 5000000) %}{% for i in range(99999) %}{{ 'c' in n.s }}{% endfor %}",
+        "{% set n = namespace(a=[], b=[]) %}{% for i in range(60) %}{% set n.a = [n.a, n.a] %}"
+            + "{% set n.b = [n.b, n.b] %}{% endfor %}{{ n.a == n.b }}",
         "{{ ('x' * 9999999) | replace('x', 'yyyyyyyyyy') }}"
       })
   void renderingIsBounded(String source) {
