@@ -3,7 +3,7 @@ package io.alchemist.text;
 /**
  * One message of a conversation.
  *
- * @param role system, user, assistant or tool
- * @param content its text
+ * @param role who speaks: {@code system}, {@code user}, {@code assistant}, or what else the model's template knows
+ * @param content what is said
  */
 public record ChatMessage(String role, String content) {}

@@ -1,0 +1,6 @@
+package io.alchemist.text.jinja;
+
+/** Python's None. */
+enum None {
+  NONE
+}
