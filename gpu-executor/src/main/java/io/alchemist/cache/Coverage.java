@@ -29,6 +29,10 @@ public final class Coverage implements AutoCloseable {
         .sum();
   }
 
+  Pin pin() {
+    return pin;
+  }
+
   /** Unpins. Closing twice does nothing. */
   @Override
   public void close() {

@@ -2,6 +2,7 @@ package io.alchemist.cache;
 
 import io.alchemist.cache.Segment.Piece;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +48,19 @@ final class Holdings {
   }
 
   // ---- order of use
+
+  Collection<Segment> takeable() {
+    return takeable.values();
+  }
+
+  Collection<Logged> copied() {
+    return copied.values();
+  }
+
+  /** Unpinned activations without a host copy, least recently used first. */
+  Collection<Logged> deviceOnly() {
+    return deviceOnly.values();
+  }
 
   void touch(Segment segment) {
     takeable.remove(segment.lastUse);
@@ -247,11 +261,6 @@ final class Holdings {
       }
     }
     return freed;
-  }
-
-  /** Unpinned activations without a host copy, least recently used first. */
-  Iterable<Logged> deviceOnly() {
-    return deviceOnly.values();
   }
 
   private void dropPiecesWithoutHostCopy(Segment s) {

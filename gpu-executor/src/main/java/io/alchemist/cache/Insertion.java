@@ -153,6 +153,7 @@ final class Insertion {
     front.addChild(s);
     splitPieces(s, front);
     holdings.added(front);
+    holdings.prune(s); // what is left of it, on the host, may all be in the front
     return front;
   }
 

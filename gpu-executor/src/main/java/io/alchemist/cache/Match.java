@@ -27,6 +27,10 @@ public final class Match implements AutoCloseable {
     return pages.clone();
   }
 
+  Pin pin() {
+    return pin;
+  }
+
   /** Unpins the pages. Closing twice does nothing. */
   @Override
   public void close() {

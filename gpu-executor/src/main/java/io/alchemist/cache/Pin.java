@@ -21,6 +21,18 @@ final class Pin implements AutoCloseable {
     this.logged.forEach(holdings::pin);
   }
 
+  boolean isOpen() {
+    return !closed;
+  }
+
+  List<Segment> tips() {
+    return tips;
+  }
+
+  List<Logged> logged() {
+    return logged;
+  }
+
   @Override
   public void close() {
     if (closed) {

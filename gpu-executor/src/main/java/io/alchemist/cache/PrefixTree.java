@@ -128,7 +128,7 @@ public final class PrefixTree implements AutoCloseable {
         path.add(next);
         int end = next.from + next.common(tokens, limit);
         addRuns(next, end, runs, logged);
-        next = end < next.end() || next.isPartialPage() ? null : next;
+        next = end < next.end() ? null : next;
       }
     }
     use(path);

@@ -61,11 +61,6 @@ final class Segment {
     return pages != null;
   }
 
-  /** Whether it ends within its first page. */
-  boolean isPartialPage() {
-    return tokens.length < pageSize;
-  }
-
   PageKey key() {
     return new PageKey(tokens, 0, Math.min(tokens.length, pageSize));
   }

@@ -1,0 +1,89 @@
+package io.alchemist.cache;
+
+import io.alchemist.tensor.DType;
+import io.alchemist.tensor.Tensor;
+import java.util.Arrays;
+import java.util.List;
+
+/** A small tree of pages of four tokens, and sequences for it. One layer, one field. */
+final class CacheFixture implements AutoCloseable {
+  static final int PAGE = 4;
+  final FakeDevice device = new FakeDevice(1 << 20);
+  final KvPages kv;
+  final HostTier host;
+  final PrefixTree tree;
+  final BlockLayout layout = new BlockLayout(new int[] {4}, 4);
+
+  CacheFixture(int pages, HostTier host) {
+    this.kv = new KvPages(device.memory, DType.F32, 1, 1, PAGE, pages);
+    this.host = host;
+    this.tree = new PrefixTree(kv, host);
+  }
+
+  CacheFixture() {
+    this(16, HostTier.none());
+  }
+
+  /** {@code count} numbers from {@code first}. */
+  static int[] range(int first, int count) {
+    int[] tokens = new int[count];
+    Arrays.setAll(tokens, i -> first + i);
+    return tokens;
+  }
+
+  static int[] join(int[] a, int... b) {
+    int[] joined = Arrays.copyOf(a, a.length + b.length);
+    System.arraycopy(b, 0, joined, a.length, b.length);
+    return joined;
+  }
+
+  int[] allocate(int tokens) {
+    int[] pages = new int[kv.pagesFor(tokens)];
+    Arrays.setAll(pages, i -> kv.allocate());
+    return pages;
+  }
+
+  Slab slab(int rows) {
+    return new Slab(new Tensor[][] {{device.memory.allocate("slab", DType.F32, rows, 1)}});
+  }
+
+  /** Inserts with pages of its own and activations for all positions. */
+  int[] insert(long version, int[] tokens) {
+    int[] pages = allocate(tokens.length);
+    Recorded all = new Recorded(0, tokens.length, slab(tokens.length), 0);
+    tree.insert(version, tokens, tokens.length, pages, 0, List.of(all));
+    return pages;
+  }
+
+  int[] insertWithoutActivations(long version, int[] tokens) {
+    int[] pages = allocate(tokens.length);
+    tree.insert(version, tokens, tokens.length, pages, 0, List.of());
+    return pages;
+  }
+
+  int matched(long version, int[] tokens) {
+    try (Match match = tree.match(version, tokens, tokens.length)) {
+      return match.tokens();
+    }
+  }
+
+  long slabBytes() {
+    return device.memory.usedBytes() - 2L * kv.pageCount() * PAGE * 4;
+  }
+
+  /** Fails where something was left behind. */
+  @Override
+  public void close() {
+    tree.close();
+    if (kv.freePages() != kv.pageCount() || slabBytes() != 0) {
+      throw new AssertionError("left behind: " + (kv.pageCount() - kv.freePages()) + " pages, "
+          + slabBytes() + " bytes of slabs");
+    }
+    host.close();
+    if (device.openBuffers.get() != 0) {
+      throw new AssertionError(device.openBuffers + " host buffers left behind");
+    }
+    kv.close();
+    device.memory.close();
+  }
+}

@@ -1,0 +1,609 @@
+package io.alchemist.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.alchemist.cache.Segment.Piece;
+import io.alchemist.tensor.DType;
+import io.alchemist.tensor.Tensor;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.AbstractExecutorService;
+import java.util.concurrent.TimeUnit;
+
+/** The random user of {@link PrefixTreeModelTest}: sequences, readers, evictions, and all checks. */
+@SuppressWarnings("ArrayRecordComponent") // never compared
+final class TreeWorld implements AutoCloseable {
+  private static final int PAGE = 4;
+  private static final int LAYERS = 2;
+  private static final int FIELDS = 2;
+  private static final int VERSIONS = 3;
+
+  /** A sequence being computed. */
+  private record Running(
+      long version, int[] tokens, int count, Match match, int[] pages, List<Recorded> recorded) {
+    int firstOwned() {
+      return match.tokens() / PAGE;
+    }
+  }
+
+  private record Reader(long version, int[] tokens, Coverage coverage) {}
+
+  private final Random random;
+  private final FakeDevice device = new FakeDevice(1L << 30);
+  private final KvPages kv;
+  private final ArenaHostTier host;
+  private final PrefixTree tree;
+  private final Mover mover;
+  private final BlockLayout layout = new BlockLayout(new int[] {4, 4}, 4);
+  private final boolean roomy;
+  private final List<Running> running = new ArrayList<>();
+  private final List<Reader> readers = new ArrayList<>();
+  private final List<int[]> seen = new ArrayList<>();
+  /** For each version, a hash of every prefix whose K/V was handed over; exact where nothing is evicted. */
+  private final Map<Long, Set<Integer>> known = new HashMap<>();
+
+  private final Map<Long, Set<Integer>> recorded = new HashMap<>();
+  private long matchedTokens;
+  private long hostReads;
+  private long lostCopies;
+
+  TreeWorld(long seed, int pages, Path directory) {
+    random = new Random(seed);
+    roomy = pages > 1000;
+    kv = new KvPages(device.memory, DType.F32, LAYERS, 1, PAGE, pages);
+    host = new ArenaHostTier(40_000, new DiskTier(directory, 20_000), device::hostBuffer);
+    tree = new PrefixTree(kv, host);
+    mover = new Mover(tree, host, layout, device.ops, 2_000, new Inline());
+  }
+
+  // ---- operations
+
+  void step() {
+    switch (random.nextInt(20)) {
+      case 0, 1, 2, 3, 4 -> start();
+      case 5, 6, 7, 8, 9 -> finishOne();
+      case 10, 11 -> read();
+      case 12, 13 -> closeReader();
+      case 14 -> evict();
+      case 15 -> mover.balance(random.nextInt(4000), random.nextInt(1000));
+      case 16, 17 -> {
+        device.runCopies(random.nextInt(40));
+        mover.poll();
+      }
+      case 18 -> mover.poll();
+      default -> rare();
+    }
+  }
+
+  private void rare() {
+    if (random.nextInt(12) == 0) {
+      drop(random.nextInt(VERSIONS));
+    } else if (random.nextInt(6) == 0) {
+      seen.clear();
+    } else {
+      loseBlock();
+    }
+  }
+
+  private void drop(long version) {
+    tree.dropVersion(version);
+    known.remove(version);
+    recorded.remove(version);
+  }
+
+  private int[] tokens() {
+    int length = 1 + random.nextInt(30);
+    int[] tokens = random.ints(length, 0, 2).toArray();
+    if (!seen.isEmpty() && random.nextInt(5) > 0) {
+      int[] old = seen.get(random.nextInt(seen.size()));
+      int shared = Math.min(length, random.nextInt(old.length + 1));
+      System.arraycopy(old, 0, tokens, 0, shared);
+    }
+    seen.add(tokens);
+    return tokens;
+  }
+
+  private void start() {
+    if (running.size() >= 5) {
+      return;
+    }
+    long version = random.nextInt(VERSIONS);
+    int[] tokens = tokens();
+    int limit = random.nextBoolean() ? tokens.length : tokens.length - 1;
+    Match match = tree.match(version, tokens, limit);
+    int[] matched = match.pages();
+    assertThat(match.tokens()).isEqualTo(matched.length * PAGE).isLessThanOrEqualTo(limit);
+    for (int p = 0; p < match.tokens(); p++) {
+      checkKv(version, tokens, p, matched[p / PAGE] * PAGE + p % PAGE);
+    }
+    if (roomy) {
+      assertThat(match.tokens()).isEqualTo(knownPrefix(version, tokens, limit) / PAGE * PAGE);
+    }
+    matchedTokens += match.tokens();
+    int count = tokens.length;
+    int needed = kv.pagesFor(count) - matched.length;
+    if (kv.freePages() < needed && tree.evictPages(needed) < needed) {
+      match.close();
+      return;
+    }
+    int[] pages = Arrays.copyOf(matched, matched.length + needed);
+    for (int i = matched.length; i < pages.length; i++) {
+      pages[i] = kv.allocate();
+    }
+    for (int p = match.tokens(); p < count; p++) {
+      for (int layer = 0; layer < LAYERS; layer++) {
+        int slot = pages[p / PAGE] * PAGE + p % PAGE;
+        write(kv.keys(layer), slot, number(version, tokens, p, layer, 10));
+        write(kv.values(layer), slot, number(version, tokens, p, layer, 11));
+      }
+    }
+    List<Recorded> pieces = record(version, tokens, match.tokens(), count);
+    running.add(new Running(version, tokens, count, match, pages, pieces));
+  }
+
+  /** Chunks of the positions computed, with holes, some in one slab with others' rows. */
+  private List<Recorded> record(long version, int[] tokens, int from, int to) {
+    List<Recorded> pieces = new ArrayList<>();
+    for (int at = from; at < to; ) {
+      int count = 1 + random.nextInt(to - at);
+      if (random.nextInt(4) > 0) {
+        int before = random.nextInt(3);
+        Slab slab = slab(before + count + random.nextInt(2));
+        for (int i = 0; i < count; i++) {
+          for (int layer = 0; layer < LAYERS; layer++) {
+            for (int f = 0; f < FIELDS; f++) {
+              write(slab.field(layer, f), before + i, number(version, tokens, at + i, layer, f));
+            }
+          }
+        }
+        if (count > 1 && random.nextInt(3) == 0) {
+          int half = count / 2;
+          pieces.add(new Recorded(at, half, slab.retain(), before));
+          pieces.add(new Recorded(at + half, count - half, slab, before + half));
+        } else {
+          pieces.add(new Recorded(at, count, slab, before));
+        }
+      }
+      at += count;
+    }
+    return pieces;
+  }
+
+  private Slab slab(int rows) {
+    Tensor[][] tensors = new Tensor[LAYERS][FIELDS];
+    for (Tensor[] layer : tensors) {
+      for (int f = 0; f < FIELDS; f++) {
+        layer[f] = device.memory.allocate("slab", DType.F32, rows, 1);
+      }
+    }
+    return new Slab(tensors);
+  }
+
+  private void finishOne() {
+    if (running.isEmpty()) {
+      return;
+    }
+    Running r = running.remove(random.nextInt(running.size()));
+    // Sometimes a sequence is cut short: what lies behind stays its own.
+    int count = random.nextInt(4) == 0 ? random.nextInt(r.count + 1) : r.count;
+    count = Math.max(count, r.match.tokens());
+    boolean whole = known.containsKey(r.version) || r.firstOwned() == 0;
+    tree.insert(r.version, r.tokens, count, r.pages, r.firstOwned(), r.recorded);
+    for (int i = Math.max(r.firstOwned(), kv.pagesFor(count)); i < r.pages.length; i++) {
+      kv.free(r.pages[i]);
+    }
+    r.match.close();
+    if (whole && knownPrefix(r.version, r.tokens, r.match.tokens()) == r.match.tokens()) {
+      Set<Integer> prefixes = known.computeIfAbsent(r.version, v -> new HashSet<>());
+      for (int p = 0; p < count; p++) {
+        prefixes.add(number(r.version, r.tokens, p, 0, 99));
+      }
+    }
+    for (Recorded piece : r.recorded) {
+      for (int p = piece.from(); p < piece.from() + piece.count(); p++) {
+        recorded
+            .computeIfAbsent(r.version, v -> new HashSet<>())
+            .add(number(r.version, r.tokens, p, 0, 99));
+      }
+    }
+  }
+
+  private int knownPrefix(long version, int[] tokens, int limit) {
+    Set<Integer> prefixes = known.getOrDefault(version, Set.of());
+    int p = 0;
+    while (p < limit && prefixes.contains(number(version, tokens, p, 0, 99))) {
+      p++;
+    }
+    return p;
+  }
+
+  private void read() {
+    if (readers.size() >= 4) {
+      return;
+    }
+    int[] tokens =
+        random.nextBoolean() && !seen.isEmpty() ? seen.get(random.nextInt(seen.size())) : tokens();
+    long version = random.nextInt(VERSIONS);
+    int limit = random.nextInt(tokens.length + 1);
+    Coverage coverage = tree.cover(version, tokens, limit);
+    Reader reader = new Reader(version, tokens, coverage);
+    if (roomy) {
+      assertThat(coverage.runs().stream().mapToInt(Covered::count).sum())
+          .isEqualTo(knownPrefix(version, tokens, limit));
+    }
+    readers.add(reader);
+    checkReader(reader);
+  }
+
+  private void closeReader() {
+    if (!readers.isEmpty()) {
+      Reader reader = readers.remove(random.nextInt(readers.size()));
+      checkReader(reader);
+      reader.coverage.close();
+      reader.coverage.close();
+    }
+  }
+
+  private void evict() {
+    if (roomy) {
+      return;
+    }
+    if (random.nextBoolean()) {
+      int wanted = random.nextInt(kv.pageCount() / 2);
+      int free = tree.evictPages(wanted);
+      assertThat(free).isEqualTo(kv.freePages());
+      assertThat(free >= wanted || tree.holdings().takeable().isEmpty()).isTrue();
+    } else {
+      long used = device.memory.usedBytes();
+      long freed = tree.evictActivations(random.nextInt(600));
+      assertThat(used - device.memory.usedBytes()).isEqualTo(freed);
+    }
+  }
+
+  /** A tier may lose any block: the reader who finds it gone says so. */
+  private void loseBlock() {
+    for (Reader reader : readers) {
+      for (Covered run : reader.coverage.runs()) {
+        Logged logged = run.logged();
+        if (logged != null && logged.onHost()) {
+          host.remove(logged.hostBlockId(random.nextInt(LAYERS)));
+          tree.forgetHostCopy(logged);
+          assertThat(logged.onHost()).isFalse();
+          lostCopies++;
+          return;
+        }
+      }
+    }
+  }
+
+  // ---- checks of contents
+
+  private void checkReader(Reader reader) {
+    int at = 0;
+    int positions = 0;
+    for (Covered run : reader.coverage.runs()) {
+      assertThat(run.count()).isPositive();
+      assertThat(run.from()).isGreaterThanOrEqualTo(at);
+      at = run.from() + run.count();
+      positions += run.count();
+      int[] slots = run.slots();
+      Logged logged = run.logged();
+      assertThat(slots != null || logged != null).isTrue();
+      for (int i = 0; slots != null && i < run.count(); i++) {
+        checkKv(reader.version, reader.tokens, run.from() + i, slots[i]);
+      }
+      if (logged != null) {
+        checkLogged(reader, run, logged);
+      }
+    }
+    assertThat(positions).isGreaterThanOrEqualTo(reader.coverage.loggedTokens());
+  }
+
+  private void checkLogged(Reader reader, Covered run, Logged logged) {
+    Slab slab = logged.slab();
+    for (int p = run.from(); p < run.from() + run.count(); p++) {
+      for (int layer = 0; slab != null && layer < LAYERS; layer++) {
+        for (int f = 0; f < FIELDS; f++) {
+          same(
+              FakeDevice.bytes(slab.field(layer, f)).getInt(4 * logged.slabRow(p)),
+              number(reader.version, reader.tokens, p, layer, f));
+        }
+      }
+    }
+    for (int layer = 0; logged.onHost() && layer < LAYERS; layer++) {
+      try (HostBlock block = host.get(logged.hostBlockId(layer))) {
+        if (block == null) {
+          tree.forgetHostCopy(logged);
+          lostCopies++;
+          return;
+        }
+        hostReads++;
+        checkBlock(reader, run, logged, layer, block.buffer().bytes());
+      }
+    }
+  }
+
+  private void checkBlock(Reader reader, Covered run, Logged logged, int layer, ByteBuffer bytes) {
+    int n = logged.count();
+    for (int p = run.from(); p < run.from() + run.count(); p++) {
+      int row = logged.row(p);
+      for (int f = 0; f < FIELDS; f++) {
+        same(
+            bytes.getInt((int) layout.fieldOffset(f, n, row)),
+            number(reader.version, reader.tokens, p, layer, f));
+      }
+      same(
+          bytes.getInt((int) layout.keysOffset(n, row)),
+          number(reader.version, reader.tokens, p, layer, 10));
+      same(
+          bytes.getInt((int) layout.valuesOffset(n, row)),
+          number(reader.version, reader.tokens, p, layer, 11));
+    }
+  }
+
+  private void checkKv(long version, int[] tokens, int position, int slot) {
+    for (int layer = 0; layer < LAYERS; layer++) {
+      same(
+          FakeDevice.bytes(kv.keys(layer)).getInt(4 * slot),
+          number(version, tokens, position, layer, 10));
+      same(
+          FakeDevice.bytes(kv.values(layer)).getInt(4 * slot),
+          number(version, tokens, position, layer, 11));
+    }
+  }
+
+  private static void write(Tensor to, int row, int number) {
+    FakeDevice.bytes(to).putInt(4 * row, number);
+  }
+
+  private static void same(int actual, int expected) {
+    if (actual != expected) {
+      assertThat(actual).isEqualTo(expected);
+    }
+  }
+
+  private static int number(long version, int[] tokens, int position, int layer, int what) {
+    int hash = (int) version * 7919 + 17;
+    for (int i = 0; i <= position; i++) {
+      hash = (hash ^ (tokens[i] + 1)) * 0x01000193 + Integer.rotateLeft(hash, 13);
+    }
+    return (hash ^ (layer * 1000 + what)) * 0x9E3779B1;
+  }
+
+  // ---- checks of structure
+
+  void check() {
+    Set<Segment> segments = new HashSet<>();
+    Map<Segment, Integer> pins = new HashMap<>();
+    Map<Logged, Integer> loggedPins = new HashMap<>();
+    for (Segment root : tree.roots()) {
+      collect(root, segments);
+    }
+    for (Pin pin : pins()) {
+      pin.logged().forEach(l -> loggedPins.merge(l, 1, Integer::sum));
+      for (Segment tip : pin.tips()) {
+        for (Segment s = tip; s != null; s = s.parent) {
+          pins.merge(s, 1, Integer::sum);
+          if (s.parent != null) {
+            segments.add(s);
+          }
+        }
+      }
+    }
+    BitSet owned = new BitSet();
+    for (Running r : running) {
+      for (int i = r.firstOwned(); i < r.pages.length; i++) {
+        own(owned, r.pages[i]);
+      }
+    }
+    long kvTokens = 0;
+    Set<Logged> logged = new HashSet<>();
+    logged.addAll(loggedPins.keySet());
+    for (Segment s : segments) {
+      checkSegment(s, pins.getOrDefault(s, 0));
+      int[] pages = s.pages;
+      if (pages != null) {
+        assertThat(pages.length).isEqualTo(kv.pagesFor(s.length()));
+        kvTokens += s.length();
+        for (int page : pages) {
+          own(owned, page);
+        }
+      }
+      s.pieces.forEach(piece -> logged.add(piece.logged()));
+    }
+    assertThat(owned.cardinality()).isEqualTo(kv.pageCount() - kv.freePages());
+    checkLogged(logged, loggedPins);
+    CacheStats stats = tree.stats();
+    assertThat(stats.segments()).isEqualTo(segments.size());
+    assertThat(stats.kvTokens()).isEqualTo(kvTokens);
+    checkOrders(segments, logged);
+  }
+
+  private List<Pin> pins() {
+    List<Pin> pins = new ArrayList<>();
+    running.forEach(r -> pins.add(r.match.pin()));
+    readers.forEach(r -> pins.add(r.coverage.pin()));
+    pins.addAll(mover.pins());
+    return pins;
+  }
+
+  private static void collect(Segment s, Set<Segment> into) {
+    for (Segment child : s.children.values()) {
+      assertThat(child.parent).isSameAs(s);
+      assertThat(child.from).isEqualTo(s.end());
+      assertThat(child.from % PAGE).isZero();
+      assertThat(s.children.get(child.key())).isSameAs(child);
+      assertThat(child.doomed).isFalse();
+      into.add(child);
+      collect(child, into);
+    }
+  }
+
+  private void own(BitSet owned, int page) {
+    assertThat(kv.isUsed(page)).isTrue();
+    assertThat(owned.get(page)).as("page %d has two owners", page).isFalse();
+    owned.set(page);
+  }
+
+  private static void checkSegment(Segment s, int pins) {
+    assertThat(s.pins).isEqualTo(pins);
+    assertThat(s.length()).isPositive();
+    if (s.doomed) {
+      assertThat(pins).isPositive();
+      assertThat(s.pieces).isEmpty();
+      return;
+    }
+    assertThat(s.isEmpty() && pins == 0).isFalse();
+    assertThat(s.children.isEmpty() || s.length() % PAGE == 0).isTrue();
+    Segment parent = s.parent;
+    assertThat(parent != null && (!s.onDevice() || parent.parent == null || parent.onDevice()))
+        .isTrue();
+    assertThat(s.deviceChildren)
+        .isEqualTo((int) s.children.values().stream().filter(Segment::onDevice).count());
+    int at = s.from;
+    for (Piece piece : s.pieces) {
+      Logged logged = piece.logged();
+      assertThat(piece.from()).isGreaterThanOrEqualTo(Math.max(at, logged.from()));
+      at = piece.end();
+      assertThat(at).isLessThanOrEqualTo(logged.from() + logged.count());
+      assertThat(logged.holders).contains(s);
+      assertThat(logged.onHost() || (logged.slab() != null && s.onDevice())).isTrue();
+    }
+    assertThat(at).isLessThanOrEqualTo(s.end());
+  }
+
+  private void checkLogged(Set<Logged> all, Map<Logged, Integer> pins) {
+    Map<Slab, Integer> references = new HashMap<>();
+    Set<Slab> inTree = new HashSet<>();
+    long hostBytes = 0;
+    for (Logged logged : all) {
+      assertThat(logged.pins).isEqualTo(pins.getOrDefault(logged, 0));
+      for (Segment holder : logged.holders) {
+        assertThat(holder.pieces.stream().filter(p -> p.logged() == logged)).hasSize(1);
+      }
+      Slab slab = logged.slab();
+      if (slab != null) {
+        references.merge(slab, 1, Integer::sum);
+        inTree.add(slab);
+      }
+      if (logged.onHost()) {
+        hostBytes += LAYERS * layout.sizeBytes(logged.count());
+      }
+    }
+    running.forEach(r -> r.recorded.forEach(p -> references.merge(p.slab(), 1, Integer::sum)));
+    references.forEach((slab, n) -> assertThat(slab.references()).isEqualTo(n));
+    long slabBytes = references.keySet().stream().mapToLong(Slab::sizeBytes).sum();
+    long kvBytes = 2L * LAYERS * kv.pageCount() * PAGE * 4;
+    assertThat(device.memory.usedBytes()).isEqualTo(kvBytes + slabBytes);
+    assertThat(tree.deviceActivationBytes())
+        .isEqualTo(inTree.stream().mapToLong(Slab::sizeBytes).sum());
+    assertThat(tree.stats().hostCopyBytes()).isEqualTo(hostBytes);
+  }
+
+  private void checkOrders(Set<Segment> segments, Set<Logged> logged) {
+    TreeMap<Long, Segment> takeable = new TreeMap<>();
+    for (Segment s : segments) {
+      if (!s.doomed && s.pins == 0 && s.onDevice() && s.deviceChildren == 0) {
+        takeable.put(s.lastUse, s);
+      }
+    }
+    TreeMap<Long, Logged> copied = new TreeMap<>();
+    TreeMap<Long, Logged> deviceOnly = new TreeMap<>();
+    for (Logged l : logged) {
+      if (l.slab() != null && l.pins == 0) {
+        (l.onHost() ? copied : deviceOnly).put(l.lastUse, l);
+      }
+    }
+    sameOrder(tree.holdings().takeable(), takeable.values());
+    sameOrder(tree.holdings().copied(), copied.values());
+    sameOrder(tree.holdings().deviceOnly(), deviceOnly.values());
+  }
+
+  private static void sameOrder(Collection<?> actual, Collection<?> expected) {
+    assertThat(new ArrayList<>(actual)).isEqualTo(new ArrayList<>(expected));
+  }
+
+  // ---- the end
+
+  /** Gives everything back and looks whether anything is left. */
+  void finish() {
+    assertThat(matchedTokens).isPositive();
+    if (!roomy) {
+      assertThat(hostReads).as("blocks read").isPositive();
+      assertThat(lostCopies).as("host copies lost").isPositive();
+      assertThat(tree.stats().evictedPages()).isPositive();
+    }
+    assertThat(mover.stats().completed()).as("offloaded").isPositive();
+    for (Running r : running) {
+      tree.insert(r.version, r.tokens, r.count, r.pages, r.firstOwned(), r.recorded);
+      r.match.close();
+    }
+    running.clear();
+    tree.close();
+    readers.forEach(r -> r.coverage.close());
+    readers.clear();
+    device.runCopies();
+    mover.poll();
+    mover.close();
+    tree.close();
+    check();
+    assertThat(kv.freePages()).isEqualTo(kv.pageCount());
+    assertThat(tree.stats().segments()).isZero();
+    assertThat(host.usedBytes()).isZero();
+    assertThat(device.openBuffers).hasValue(0);
+  }
+
+  @Override
+  public void close() {
+    host.close();
+    kv.close();
+    device.memory.close();
+  }
+
+  /** Runs at once, on the engine's thread, so that a seed always does the same. */
+  private static final class Inline extends AbstractExecutorService {
+    private boolean shutdown;
+
+    @Override
+    public void execute(Runnable task) {
+      task.run();
+    }
+
+    @Override
+    public void shutdown() {
+      shutdown = true;
+    }
+
+    @Override
+    public List<Runnable> shutdownNow() {
+      shutdown();
+      return List.of();
+    }
+
+    @Override
+    public boolean isShutdown() {
+      return shutdown;
+    }
+
+    @Override
+    public boolean isTerminated() {
+      return shutdown;
+    }
+
+    @Override
+    public boolean awaitTermination(long timeout, TimeUnit unit) {
+      return shutdown;
+    }
+  }
+}
