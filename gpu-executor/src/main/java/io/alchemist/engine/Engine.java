@@ -139,7 +139,7 @@ public final class Engine implements AutoCloseable {
       Transformer transformer,
       KvPages kv,
       BlockLayout layout) {
-    Trainer trainer = own(new Trainer(
+    Trainer trainer = new Trainer(
         ops,
         ops.memory(),
         transformer,
@@ -149,7 +149,7 @@ public final class Engine implements AutoCloseable {
         host,
         layout,
         learning.trainer(),
-        this::wake));
+        this::wake);
     return own(new Learner(ops, ops.memory(), learning, source, store, trainer));
   }
 
@@ -233,8 +233,9 @@ public final class Engine implements AutoCloseable {
   // ---- training
 
   /** Adds the gradient of examples to the sum that the next {@link #step} uses; runs between serving's steps. */
+  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<GradientReport> accumulate(List<TrainingExample> examples, Reuse reuse) {
-    return loop.call(() -> learning().accumulate(examples, reuse)).thenCompose(Function.identity());
+    return loop.call(() -> learning().accumulate(examples, reuse)).thenCompose(report -> report);
   }
 
   /** Updates the weights with the mean gradient and publishes them. */

@@ -32,9 +32,9 @@ final class StepBudget {
     }
     if (step.prefillRows() == 0 && step.decodeRows() > 0) {
       if (decodeNanos > 0) {
-        predictionError = mean(predictionError, Math.abs(decodeNanos - nanos) / nanos);
+        predictionError = mean(predictionError, Math.abs(decodeNanos - nanos) / (double) nanos);
       }
-      decodeNanos = mean(decodeNanos, nanos);
+      decodeNanos = mean(decodeNanos, (double) nanos);
     }
   }
 

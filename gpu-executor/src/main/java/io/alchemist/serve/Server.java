@@ -148,7 +148,13 @@ public final class Server implements AutoCloseable {
     return scheduler.waiting() > 0 || scheduler.running().stream().anyMatch(Sequence::prefilling);
   }
 
-  /** What one step did. */
+  /**
+   * What one step did.
+   *
+   * @param prefillRows prompt tokens computed
+   * @param decodeRows other tokens computed
+   * @param tokensFor requests that got a token and go on
+   */
   public record StepReport(int prefillRows, int decodeRows, List<String> tokensFor) {
     static final StepReport NOTHING = new StepReport(0, 0, List.of());
 
@@ -172,8 +178,11 @@ public final class Server implements AutoCloseable {
         }
       }
       for (Choice choice : run(plan)) {
-        tokensFor.add(choice.sequence().request().id());
         accept(choice);
+        String id = choice.sequence().request().id();
+        if (byId.containsKey(id)) {
+          tokensFor.add(id);
+        }
       }
     }
     return prefillRows + decodeRows == 0
