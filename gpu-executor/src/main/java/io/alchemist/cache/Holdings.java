@@ -30,6 +30,7 @@ final class Holdings {
   private final Map<Slab, int[]> slabs = new HashMap<>();
 
   private long clock;
+  private long nextHostId;
   int segments;
   long kvTokens;
   long deviceBytes;
@@ -214,6 +215,11 @@ final class Holdings {
       }
       refresh(logged);
     }
+  }
+
+  /** An id for a host block that no other block of this tree has had. */
+  long nextHostId() {
+    return nextHostId++;
   }
 
   void setHostCopy(Logged logged, long[] ids, long bytes) {

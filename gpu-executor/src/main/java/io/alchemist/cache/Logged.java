@@ -27,7 +27,7 @@ public final class Logged {
   long lastUse;
   /** Bytes of the host copy. */
   long hostBytes;
-  /** The host tier had no room for it since it was last used. */
+  /** Copying it to the host failed, or there was no room, since it was last used: not tried again of the mover's own accord. */
   boolean refused;
 
   Logged(int from, int count, Slab slab, int firstRow) {

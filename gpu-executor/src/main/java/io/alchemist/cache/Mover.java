@@ -39,7 +39,6 @@ public final class Mover implements AutoCloseable {
   private final long maxBytesInFlight;
   private final List<Offload> offloads = new ArrayList<>();
   private final ExecutorService putter;
-  private long nextId;
   private long queuedBytes;
   private long bytesInFlight;
   private long completed;
@@ -157,7 +156,7 @@ public final class Mover implements AutoCloseable {
         copy.buffer.close();
         return true;
       }
-      long id = nextId++;
+      long id = holdings.nextHostId();
       o.ids[copy.layer] = id;
       o.sent.set(copy.layer);
       copy.put = putter.submit(() -> host.put(id, copy.buffer));
@@ -196,7 +195,7 @@ public final class Mover implements AutoCloseable {
     LayerCopy copy;
     try {
       copy = new LayerCopy(layer, ops.hostBuffer(size));
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | OutOfMemoryError e) { // direct memory: the heap is well
       giveUp(o, layer, e);
       return;
     }
@@ -236,6 +235,7 @@ public final class Mover implements AutoCloseable {
   private void giveUp(Offload o, int layer, @Nullable Throwable why) {
     if (!o.failed) {
       o.failed = true;
+      o.logged.refused = true;
       failed++;
       LOG.warn(
           "Copying layer {} of {} to the host failed; it stays as it was", layer, o.logged, why);
@@ -339,6 +339,7 @@ public final class Mover implements AutoCloseable {
       poll();
     }
     if (!offloads.isEmpty()) {
+      offloads.forEach(o -> o.cancelled = true);
       LOG.warn(
           "{} pieces were still on their way to the host after {} ms; {} bytes of buffers are"
               + " left behind",

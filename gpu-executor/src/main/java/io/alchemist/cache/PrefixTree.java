@@ -87,6 +87,9 @@ public final class PrefixTree implements AutoCloseable {
    * where it has K/V for that stretch already. The caller goes on owning any further ones. Those before came from a
    * {@link Match}, which must still be open. Where its version was dropped meanwhile, everything handed over is freed.
    *
+   * <p>A sequence that goes on afterwards hands over whole pages only, and goes on with the pages of a new match: its own may
+   * have been freed for others with the same contents.
+   *
    * @param pages {@code pages[i]} holds positions {@code [i · pageSize, (i + 1) · pageSize)}
    * @param recorded activations, one slab reference each; those for positions that have some already are released
    */

@@ -4,8 +4,9 @@ import io.alchemist.tensor.DType;
 import io.alchemist.tensor.Tensor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 
-/** A small tree of pages of four tokens, and sequences for it. One layer, one field. */
+/** A small tree of pages of four tokens, and sequences for it. One field a layer. */
 final class CacheFixture implements AutoCloseable {
   static final int PAGE = 4;
   final FakeDevice device = new FakeDevice(1 << 20);
@@ -14,14 +15,14 @@ final class CacheFixture implements AutoCloseable {
   final PrefixTree tree;
   final BlockLayout layout = new BlockLayout(new int[] {4}, 4);
 
-  CacheFixture(int pages, HostTier host) {
-    this.kv = new KvPages(device.memory, DType.F32, 1, 1, PAGE, pages);
-    this.host = host;
-    this.tree = new PrefixTree(kv, host);
+  CacheFixture(int layers, Function<FakeDevice, HostTier> host) {
+    this.kv = new KvPages(device.memory, DType.F32, layers, 1, PAGE, 16);
+    this.host = host.apply(device);
+    this.tree = new PrefixTree(kv, this.host);
   }
 
   CacheFixture() {
-    this(16, HostTier.none());
+    this(1, device -> HostTier.none());
   }
 
   /** {@code count} numbers from {@code first}. */
@@ -44,7 +45,11 @@ final class CacheFixture implements AutoCloseable {
   }
 
   Slab slab(int rows) {
-    return new Slab(new Tensor[][] {{device.memory.allocate("slab", DType.F32, rows, 1)}});
+    Tensor[][] fields = new Tensor[kv.layers()][1];
+    for (Tensor[] layer : fields) {
+      layer[0] = device.memory.allocate("slab", DType.F32, rows, 1);
+    }
+    return new Slab(fields);
   }
 
   /** Inserts with pages of its own and activations for all positions. */
@@ -68,7 +73,7 @@ final class CacheFixture implements AutoCloseable {
   }
 
   long slabBytes() {
-    return device.memory.usedBytes() - 2L * kv.pageCount() * PAGE * 4;
+    return device.memory.usedBytes() - 2L * kv.layers() * kv.pageCount() * PAGE * 4;
   }
 
   /** Fails where something was left behind. */

@@ -16,13 +16,13 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class PrefixTreeModelTest {
   @ParameterizedTest(name = "seed {0}, {1} pages")
-  @CsvSource({"1, 24, 40000", "2, 40, 40000", "3, 100, 40000", "4, 4000, 20000", "5, 4000, 20000"})
+  @CsvSource({"1, 24, 25000", "2, 40, 25000", "3, 100, 25000", "4, 4000, 15000", "5, 4000, 15000"})
   void randomWorkKeepsEveryInvariant(long seed, int pages, int operations, @TempDir Path directory)
       throws Exception {
     try (TreeWorld world = new TreeWorld(seed, pages, directory)) {
       for (int i = 0; i < operations; i++) {
         world.step();
-        if (i % 16 == 0) {
+        if (i % 32 == 0) {
           world.check();
         }
       }

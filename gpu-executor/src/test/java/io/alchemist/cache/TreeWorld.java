@@ -21,7 +21,10 @@ import java.util.TreeMap;
 import java.util.concurrent.AbstractExecutorService;
 import java.util.concurrent.TimeUnit;
 
-/** The random user of {@link PrefixTreeModelTest}: sequences, readers, evictions, and all checks. */
+/**
+ * The random user of {@link PrefixTreeModelTest}: sequences, readers, evictions, and all checks. Long because the checks look
+ * at everything the package holds, and share its state.
+ */
 @SuppressWarnings("ArrayRecordComponent") // never compared
 final class TreeWorld implements AutoCloseable {
   private static final int PAGE = 4;
@@ -53,16 +56,17 @@ final class TreeWorld implements AutoCloseable {
   /** For each version, a hash of every prefix whose K/V was handed over; exact where nothing is evicted. */
   private final Map<Long, Set<Integer>> known = new HashMap<>();
 
-  private final Map<Long, Set<Integer>> recorded = new HashMap<>();
   private long matchedTokens;
   private long hostReads;
+  private long mostDiskBytes;
   private long lostCopies;
 
   TreeWorld(long seed, int pages, Path directory) {
     random = new Random(seed);
     roomy = pages > 1000;
     kv = new KvPages(device.memory, DType.F32, LAYERS, 1, PAGE, pages);
-    host = new ArenaHostTier(40_000, new DiskTier(directory, 20_000), device::hostBuffer);
+    host = new ArenaHostTier(
+        roomy ? 60_000 : 10_000, new DiskTier(directory, 4_000), device::hostBuffer);
     tree = new PrefixTree(kv, host);
     mover = new Mover(tree, host, layout, device.ops, 2_000, new Inline());
   }
@@ -99,7 +103,6 @@ final class TreeWorld implements AutoCloseable {
   private void drop(long version) {
     tree.dropVersion(version);
     known.remove(version);
-    recorded.remove(version);
   }
 
   private int[] tokens() {
@@ -208,13 +211,6 @@ final class TreeWorld implements AutoCloseable {
       Set<Integer> prefixes = known.computeIfAbsent(r.version, v -> new HashSet<>());
       for (int p = 0; p < count; p++) {
         prefixes.add(number(r.version, r.tokens, p, 0, 99));
-      }
-    }
-    for (Recorded piece : r.recorded) {
-      for (int p = piece.from(); p < piece.from() + piece.count(); p++) {
-        recorded
-            .computeIfAbsent(r.version, v -> new HashSet<>())
-            .add(number(r.version, r.tokens, p, 0, 99));
       }
     }
   }
@@ -329,6 +325,7 @@ final class TreeWorld implements AutoCloseable {
           return;
         }
         hostReads++;
+        mostDiskBytes = Math.max(mostDiskBytes, host.diskBytes());
         checkBlock(reader, run, logged, layer, block.buffer().bytes());
       }
     }
@@ -541,6 +538,7 @@ final class TreeWorld implements AutoCloseable {
     assertThat(matchedTokens).isPositive();
     if (!roomy) {
       assertThat(hostReads).as("blocks read").isPositive();
+      assertThat(mostDiskBytes).as("spilled to disk").isBetween(1L, 4_000L);
       assertThat(lostCopies).as("host copies lost").isPositive();
       assertThat(tree.stats().evictedPages()).isPositive();
     }
