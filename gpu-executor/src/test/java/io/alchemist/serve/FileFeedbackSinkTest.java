@@ -115,6 +115,7 @@ class FileFeedbackSinkTest {
       join(sink.append(feedback("a")));
     }
     Files.writeString(file(), "{}\n\0\0\n[]\n{\"id\":\"x\",\n", StandardOpenOption.APPEND);
+    Files.write(file(), new byte[] {(byte) 0xFF, '\n'}, StandardOpenOption.APPEND);
 
     assertThat(FileFeedbackSink.read(file())).containsExactly(feedback("a"));
   }
