@@ -60,7 +60,7 @@ final class ChatFields {
           fields.path("role") + " is none of system, developer, user, assistant and tool.");
     }
     JsonNode calls = fields.value("tool_calls");
-    if ((calls != null && !calls.isEmpty()) || fields.value("function_call") != null) {
+    if ((calls != null && !CommonFields.isEmpty(calls)) || fields.value("function_call") != null) {
       throw Fields.unsupported(
           fields.path("tool_calls"),
           fields.path("tool_calls")

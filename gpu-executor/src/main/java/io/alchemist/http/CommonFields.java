@@ -20,12 +20,12 @@ final class CommonFields {
 
   /** Fields that would change the answer and that this server cannot honour, and the values that ask for nothing. */
   private static final Map<String, Predicate<JsonNode>> UNSUPPORTED = Map.ofEntries(
-      Map.entry("tools", JsonNode::isEmpty),
-      Map.entry("functions", JsonNode::isEmpty),
+      Map.entry("tools", CommonFields::isEmpty),
+      Map.entry("functions", CommonFields::isEmpty),
       Map.entry("tool_choice", CommonFields::noTool),
       Map.entry("function_call", CommonFields::noTool),
       Map.entry("response_format", value -> value.path("type").asText().equals("text")),
-      Map.entry("logit_bias", JsonNode::isEmpty),
+      Map.entry("logit_bias", CommonFields::isEmpty),
       Map.entry("presence_penalty", value -> isNumber(value, 0)),
       Map.entry("frequency_penalty", value -> isNumber(value, 0)),
       Map.entry("repetition_penalty", value -> isNumber(value, 1)),
@@ -130,6 +130,11 @@ final class CommonFields {
       throw RequestException.invalid(path, path + " is empty; it would stop before anything.");
     }
     return stop;
+  }
+
+  /** An array or object without members. */
+  static boolean isEmpty(JsonNode value) {
+    return value.isContainerNode() && value.isEmpty();
   }
 
   private static boolean isNumber(JsonNode value, double neutral) {

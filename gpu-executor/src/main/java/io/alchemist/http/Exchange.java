@@ -2,6 +2,7 @@ package io.alchemist.http;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
@@ -170,10 +171,18 @@ final class Exchange {
     event.writeCharSequence("\n\n", StandardCharsets.US_ASCII);
     json.release();
     context.write(new DefaultHttpContent(event));
-    if (!context.channel().isWritable()
-        && context.channel().bytesBeforeWritable() > maxQueuedBytes) {
-      owner.tooSlow(this);
+    if (tooMuchQueued()) {
+      // A burst that was not flushed yet is not the reader's fault.
+      context.flush();
+      if (state == State.STREAMING && tooMuchQueued()) {
+        owner.tooSlow(this);
+      }
     }
+  }
+
+  private boolean tooMuchQueued() {
+    Channel channel = context.channel();
+    return !channel.isWritable() && channel.bytesBeforeWritable() > maxQueuedBytes;
   }
 
   void flush() {

@@ -3,6 +3,7 @@ package io.alchemist.serve;
 import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
@@ -110,7 +111,9 @@ public final class FileFeedbackSink implements FeedbackSink {
   public static List<Feedback> read(Path path) throws IOException {
     Map<String, Feedback> byId = new LinkedHashMap<>();
     long number = 0;
-    try (BufferedReader lines = Files.newBufferedReader(path, StandardCharsets.UTF_8)) {
+    // Unlike Files.newBufferedReader this goes on after bytes that are no UTF-8.
+    try (BufferedReader lines = new BufferedReader(
+        new InputStreamReader(Files.newInputStream(path), StandardCharsets.UTF_8))) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         number++;
         Feedback feedback = FeedbackLines.decode(line);

@@ -7,6 +7,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
+import java.util.concurrent.CountDownLatch;
 
 /** A real file whose disk fills and fails when a test says so. */
 final class FailingChannel extends FileChannel {
@@ -14,6 +15,8 @@ final class FailingChannel extends FileChannel {
   volatile int failAfterBytes = Integer.MAX_VALUE;
   volatile boolean forceFails;
   volatile int forces;
+  /** Each force waits for it. */
+  volatile CountDownLatch gate = new CountDownLatch(0);
 
   FailingChannel(FileChannel file) {
     this.file = file;
@@ -31,6 +34,11 @@ final class FailingChannel extends FileChannel {
   @Override
   @SuppressWarnings("NonAtomicVolatileUpdate") // One thread writes.
   public void force(boolean metaData) throws IOException {
+    try {
+      gate.await();
+    } catch (InterruptedException e) {
+      throw new IOException(e);
+    }
     if (forceFails) {
       throw new IOException("Device is gone");
     }
