@@ -80,7 +80,8 @@ public record LoadedModel(
     Set<Integer> ends = new HashSet<>();
     for (String file : List.of("generation_config.json", "config.json")) {
       if (Files.isRegularFile(directory.resolve(file))) {
-        JsonNode eos = new ObjectMapper().readTree(directory.resolve(file).toFile()).path("eos_token_id");
+        JsonNode eos =
+            new ObjectMapper().readTree(directory.resolve(file).toFile()).path("eos_token_id");
         eos.forEach(id -> ends.add(id.asInt()));
         if (eos.isInt()) {
           ends.add(eos.asInt());
@@ -135,7 +136,10 @@ public record LoadedModel(
   }
 
   private static LoadedModel complete(
-      Checkpoint checkpoint, Tokenizer tokenizer, Optional<ChatTemplate> template, Set<Integer> ends) {
+      Checkpoint checkpoint,
+      Tokenizer tokenizer,
+      Optional<ChatTemplate> template,
+      Set<Integer> ends) {
     ChatTemplate chat = template.orElse(null);
     for (String end : List.of(CHAT_ML_END, LLAMA3_END)) {
       OptionalInt id = tokenizer.idOf(end);
@@ -149,8 +153,8 @@ public record LoadedModel(
     if (tokenizer.vocabSize() > checkpoint.config().vocabSize()) {
       throw new ModelFileException(
           checkpoint.path(),
-          "the tokenizer has tokens up to " + (tokenizer.vocabSize() - 1) + ", the model embeds only "
-              + checkpoint.config().vocabSize(),
+          "the tokenizer has tokens up to " + (tokenizer.vocabSize() - 1)
+              + ", the model embeds only " + checkpoint.config().vocabSize(),
           "the tokenizer belongs to another model",
           "Put the model's own tokenizer beside it.");
     }

@@ -53,7 +53,9 @@ final class HelpDeskExam {
         questions.size(),
         100.0 * (questions.size() - misses.size()) / questions.size());
     for (Miss miss : misses.subList(0, Math.min(5, misses.size()))) {
-      print.printf("  %s%n    said: %s%n    right: %s%n", miss.question().text(), miss.answer(), miss.question().answer());
+      print.printf(
+          "  %s%n    said: %s%n    right: %s%n",
+          miss.question().text(), miss.answer(), miss.question().answer());
     }
   }
 
@@ -72,7 +74,8 @@ final class HelpDeskExam {
         new Engine(config, CpuOps.create(threads, MEMORY), model.checkpoint(), new Metrics())) {
       List<CompletableFuture<Turn>> answers = new ArrayList<>();
       for (int i = 0; i < questions.size(); i++) {
-        answers.add(ask(engine, Integer.toString(i), ChatML.prompt(system, questions.get(i).text())));
+        answers.add(ask(
+            engine, Integer.toString(i), ChatML.prompt(system, questions.get(i).text())));
       }
       List<Miss> misses = new ArrayList<>();
       for (int i = 0; i < questions.size(); i++) {
@@ -88,8 +91,8 @@ final class HelpDeskExam {
   private CompletableFuture<Turn> ask(Engine engine, String id, String prompt) {
     CompletableFuture<Turn> answer = new CompletableFuture<>();
     int[] tokens = model.tokenizer().encodeTemplated(prompt);
-    CompletableFuture<Void> queued =
-        engine.generate(new GenerationRequest(id, tokens, 64, SamplingParams.GREEDY, 0), new TokenListener() {
+    CompletableFuture<Void> queued = engine.generate(
+        new GenerationRequest(id, tokens, 64, SamplingParams.GREEDY, 0), new TokenListener() {
           @Override
           public boolean onToken(SampledToken token) {
             return true;

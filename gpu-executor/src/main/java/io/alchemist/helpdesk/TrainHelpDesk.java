@@ -90,7 +90,12 @@ public final class TrainHelpDesk implements Callable<Integer> {
     TokenizerFiles.write(BpeTrainer.train(corpus), out);
     ModelConfig shape = shape();
     OptimizerConfig optimizer = new OptimizerConfig(
-        new LearningRate(3e-3f, Math.min(100, steps / 4), steps, 0.02f), 0.9f, 0.98f, 1e-8f, 0.05f, 1);
+        new LearningRate(3e-3f, Math.min(100, steps / 4), steps, 0.02f),
+        0.9f,
+        0.98f,
+        1e-8f,
+        0.05f,
+        1);
     EngineConfig config = new EngineConfig(
         threads,
         MEMORY,
@@ -98,7 +103,9 @@ public final class TrainHelpDesk implements Callable<Integer> {
         new SchedulerConfig(1, 64, 1),
         LatencyTargets.DEFAULT,
         new LearningConfig(
-            new Trainable.WholeModel(), optimizer, new TrainerConfig(1024, 1024 * shape.vocabSize(), 2)),
+            new Trainable.WholeModel(),
+            optimizer,
+            new TrainerConfig(1024, 1024 * shape.vocabSize(), 2)),
         0,
         1,
         Set.of());
@@ -111,8 +118,11 @@ public final class TrainHelpDesk implements Callable<Integer> {
         seed);
     long start = System.nanoTime();
     try (Tokenizer tokenizer = Tokenizer.fromJson(out.resolve("tokenizer.json"));
-        Engine engine =
-            new Engine(config, CpuOps.create(threads, MEMORY), new RandomWeights(shape, seed), new Metrics())) {
+        Engine engine = new Engine(
+            config,
+            CpuOps.create(threads, MEMORY),
+            new RandomWeights(shape, seed),
+            new Metrics())) {
       long tokens = 0;
       for (int step = 1; step <= steps; step++) {
         TrainingStep done = Engine.await(engine.train(examples(corpus, tokenizer, step)));
