@@ -186,6 +186,11 @@ public final class Engine implements AutoCloseable {
     return model;
   }
 
+  /** The device, in words. */
+  public String description() {
+    return ops.description();
+  }
+
   /** How memory is split. */
   public MemoryPlan memoryPlan() {
     return plan;
@@ -222,6 +227,17 @@ public final class Engine implements AutoCloseable {
     });
   }
 
+  /** Tokens that an answer can have at most after a prompt of that length; at least one. */
+  public int longestAnswer(int promptTokens) {
+    return Math.max(1, Math.min(model.maxPositions(), kvTokens()) - promptTokens);
+  }
+
+  private int kvTokens() {
+    return config.cache().kvTokens()
+        / config.cache().pageTokens()
+        * config.cache().pageTokens();
+  }
+
   /** Ends a completion early. Does nothing when it has ended. */
   public void cancel(String id) {
     CompletableFuture<Void> unused = loop.call(() -> {
@@ -246,6 +262,11 @@ public final class Engine implements AutoCloseable {
   /** {@link #accumulate} with what was logged, then {@link #step}. */
   public CompletableFuture<TrainingStep> train(List<TrainingExample> examples) {
     return accumulate(examples, Reuse.LOGGED).thenCompose(report -> step());
+  }
+
+  /** Hands over the gradient added up so far, e.g. to be summed over engines, and begins a new sum. */
+  public CompletableFuture<HostGradient> takeGradient() {
+    return loop.call(() -> learning().takeGradient());
   }
 
   /** The adapter as trained so far. */
@@ -294,6 +315,17 @@ public final class Engine implements AutoCloseable {
   /** How everything is now. */
   public CompletableFuture<EngineStatus> status() {
     return loop.call(this::statusNow);
+  }
+
+  /** Starts new measurements of the peaks in {@link #status}. */
+  public CompletableFuture<Void> resetPeaks() {
+    return loop.call(() -> {
+      ops.memory().resetPeak();
+      if (learner != null) {
+        learner.trainer().memory().resetPeak();
+      }
+      return null;
+    });
   }
 
   /** How everything was a moment ago, without asking the engine thread. */

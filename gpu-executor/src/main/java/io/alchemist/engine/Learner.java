@@ -12,12 +12,15 @@ import io.alchemist.train.TrainingExample;
 import io.alchemist.weights.AdapterData;
 import io.alchemist.weights.AdapterTransfer;
 import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.ParameterSource;
 import io.alchemist.weights.Trainable;
 import io.alchemist.weights.WeightSource;
 import io.alchemist.weights.WeightStore;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 
 /** Learning on one engine: adds gradients up, steps, publishes. Engine thread. */
@@ -65,6 +68,15 @@ final class Learner implements AutoCloseable {
 
   CompletableFuture<GradientReport> accumulate(List<TrainingExample> examples, Reuse reuse) {
     return trainer.submit(new GradientJob(examples, reuse, sum));
+  }
+
+  /** Hands over what was added up and begins a new sum. */
+  HostGradient takeGradient() {
+    Map<ParameterId, float[]> values = new TreeMap<>();
+    sum.gradient().forEach((id, tensor) -> values.put(id, ops.read(tensor)));
+    HostGradient taken = new HostGradient(values, sum.report());
+    sum.clear(ops);
+    return taken;
   }
 
   /** Steps with what was added up, publishes the new version and begins a new sum. */

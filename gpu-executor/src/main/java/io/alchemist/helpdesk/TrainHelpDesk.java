@@ -35,7 +35,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /**
  * Trains the embedded model from random weights, with this engine's own trainer, and measures it on the held-out phrasings.
@@ -66,7 +68,8 @@ public final class TrainHelpDesk implements Callable<Integer> {
   @Option(names = "--threads", description = "CPU threads.")
   private int threads = Runtime.getRuntime().availableProcessors();
 
-  private final PrintWriter print = new PrintWriter(System.out, true);
+  @Spec
+  private CommandSpec spec;
 
   private static ModelConfig shape() {
     return new ModelConfig(
@@ -86,6 +89,7 @@ public final class TrainHelpDesk implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    PrintWriter print = spec.commandLine().getOut();
     Corpus corpus = Corpus.builtIn(seed);
     TokenizerFiles.write(BpeTrainer.train(corpus), out);
     ModelConfig shape = shape();
@@ -137,6 +141,7 @@ public final class TrainHelpDesk implements Callable<Integer> {
               done.gradientNorm(),
               tokens / seconds,
               seconds);
+          print.flush();
         }
       }
       HuggingFaceCheckpoint.write(
@@ -145,10 +150,12 @@ public final class TrainHelpDesk implements Callable<Integer> {
           StorageType.BF16,
           Map.of("bos_token_id", 0, "eos_token_id", 2, "pad_token_id", 0));
     }
-    print.printf("Trained in %s%n", Duration.ofNanos(System.nanoTime() - start).withNanos(0));
+    print.printf(
+        "Trained in %d s%n", Duration.ofNanos(System.nanoTime() - start).toSeconds());
     try (LoadedModel model = LoadedModel.open(out)) {
       new HelpDeskExam(model, corpus, threads).report(print);
     }
+    print.flush();
     return 0;
   }
 

@@ -11,7 +11,8 @@ package io.alchemist.train;
  * @param recomputedTokens prompt tokens that were forwarded again
  * @param rows rows of the backward passes: shared prompts count once
  * @param microBatches passes
- * @param busyNanos time the trainer's slices took
+ * @param forwardNanos time of the forward slices, planning included
+ * @param backwardNanos time of the loss and the backward slices
  */
 public record GradientReport(
     int examples,
@@ -22,9 +23,10 @@ public record GradientReport(
     long recomputedTokens,
     long rows,
     int microBatches,
-    long busyNanos) {
+    long forwardNanos,
+    long backwardNanos) {
   /** Of no example. */
-  public static final GradientReport NOTHING = new GradientReport(0, 0, 0, 0, 0, 0, 0, 0, 0);
+  public static final GradientReport NOTHING = new GradientReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
   /** Both together. */
   public GradientReport plus(GradientReport other) {
@@ -37,7 +39,28 @@ public record GradientReport(
         recomputedTokens + other.recomputedTokens,
         rows + other.rows,
         microBatches + other.microBatches,
-        busyNanos + other.busyNanos);
+        forwardNanos + other.forwardNanos,
+        backwardNanos + other.backwardNanos);
+  }
+
+  /** Time of all slices. */
+  public long busyNanos() {
+    return forwardNanos + backwardNanos;
+  }
+
+  /** The same with other times. */
+  GradientReport withTimes(long forward, long backward) {
+    return new GradientReport(
+        examples,
+        loss,
+        weight,
+        predictingTokens,
+        reusedTokens,
+        recomputedTokens,
+        rows,
+        microBatches,
+        forward,
+        backward);
   }
 
   /** Loss per weighted token. */

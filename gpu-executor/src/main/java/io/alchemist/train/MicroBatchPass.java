@@ -136,6 +136,11 @@ final class MicroBatchPass implements AutoCloseable {
     return slice == slices();
   }
 
+  /** Whether the next slice is the loss or a layer's backward. */
+  boolean isBackward() {
+    return slice >= config.layers();
+  }
+
   /** Whether the next slice can run without waiting for the host. */
   boolean isReady() {
     if (slice < config.layers()) {

@@ -185,7 +185,7 @@ public final class Trainer implements AutoCloseable {
       job.done.completeExceptionally(e);
       return;
     }
-    job.busyNanos += System.nanoTime() - start;
+    job.took(System.nanoTime() - start);
     if (finished) {
       current = null;
       GradientReport report = job.finish();
@@ -218,7 +218,9 @@ public final class Trainer implements AutoCloseable {
     private final GradientJob job;
     private final CompletableFuture<GradientReport> done = new CompletableFuture<>();
     private GradientReport report = GradientReport.NOTHING;
-    private long busyNanos;
+    private long forwardNanos;
+    private long backwardNanos;
+    private boolean backward;
     private @Nullable Packer packer;
     private Packer.@Nullable Pack pack;
     private @Nullable MicroBatchPass pass;
@@ -245,6 +247,7 @@ public final class Trainer implements AutoCloseable {
       if (running == null) {
         throw new IllegalStateException("No pass was begun");
       }
+      backward = running.isBackward();
       try {
         running.runSlice();
       } catch (LostActivationsException e) {
@@ -319,6 +322,7 @@ public final class Trainer implements AutoCloseable {
           trained.recomputedTokens(),
           trained.rows(),
           1,
+          0,
           0));
       finished.close();
       pass = null;
@@ -366,17 +370,16 @@ public final class Trainer implements AutoCloseable {
     }
 
     GradientReport finish() {
-      GradientReport r = report;
-      return new GradientReport(
-          r.examples(),
-          r.loss(),
-          r.weight(),
-          r.predictingTokens(),
-          r.reusedTokens(),
-          r.recomputedTokens(),
-          r.rows(),
-          r.microBatches(),
-          busyNanos);
+      return report.withTimes(forwardNanos, backwardNanos);
+    }
+
+    /** Books the time of the slice that has just run. */
+    void took(long nanos) {
+      if (backward) {
+        backwardNanos += nanos;
+      } else {
+        forwardNanos += nanos;
+      }
     }
   }
 

@@ -66,7 +66,7 @@ public final class CpuOps implements Ops {
     return new CpuOps(fastestKernels(), threads, memoryLimitBytes);
   }
 
-  /** A back end with the plain loops, which any Java runtime can run; slower by a factor of 5 to 20. */
+  /** A back end with the plain loops, which any Java runtime can run; products are some 20 times slower. */
   public static CpuOps createPlain(int threads, long memoryLimitBytes) {
     return new CpuOps(new PlainKernels(), threads, memoryLimitBytes);
   }

@@ -13,7 +13,8 @@ import jdk.incubator.vector.VectorSpecies;
  * The loops on the Vector API, for vectors of 8 and 16 floats.
  *
  * <p>Sums over lanes are folded by hand in a fixed order: the API leaves the order of its own reduction open, and with it the
- * last bit.
+ * last bit. All of the process must use one vector length: with a second one the compiler no longer knows the type of any
+ * vector, and each kernel becomes slower by a factor of 20.
  */
 final class VectorKernels implements Kernels {
   private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
@@ -175,7 +176,9 @@ final class VectorKernels implements Kernels {
     FloatVector sum = FloatVector.zero(S);
     for (int i = 0; i < n; i += L) {
       FloatVector v = FloatVector.fromArray(S, x, offset + i).sub(shift);
-      // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
+      // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits. (A shift of an
+      // IntVector is not always compiled to one instruction, depending on what ran before; a
+      // product is.)
       FloatVector shifted = v.mul(Exp.LOG2_E).add(Exp.ROUND);
       FloatVector whole = shifted.sub(Exp.ROUND);
       FloatVector r = whole.fma(FloatVector.broadcast(S, -Exp.LN2_HIGH), v);
@@ -186,8 +189,7 @@ final class VectorKernels implements Kernels {
       p = p.fma(r, FloatVector.broadcast(S, Exp.C3));
       p = p.fma(r, FloatVector.broadcast(S, Exp.C2));
       p = p.fma(r.mul(r), r).add(1f);
-      IntVector power =
-          shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(Exp.ONE);
+      IntVector power = shifted.reinterpretAsInts().mul(1 << 23).add(Exp.ONE);
       FloatVector e = p.mul(power.reinterpretAsFloats());
       VectorMask<Float> tooSmall = v.compare(VectorOperators.LT, Exp.SMALLEST);
       e = e.blend(0f, tooSmall);
@@ -218,8 +220,7 @@ final class VectorKernels implements Kernels {
       p = p.fma(r, FloatVector.broadcast(S, Exp.C3));
       p = p.fma(r, FloatVector.broadcast(S, Exp.C2));
       p = p.fma(r.mul(r), r).add(1f);
-      IntVector power =
-          shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(Exp.ONE);
+      IntVector power = shifted.reinterpretAsInts().mul(1 << 23).add(Exp.ONE);
       FloatVector e = p.mul(power.reinterpretAsFloats());
       e = e.blend(0f, v.compare(VectorOperators.LT, Exp.SMALLEST));
       FloatVector one = FloatVector.broadcast(S, 1f);

@@ -1,0 +1,56 @@
+package io.alchemist.bench;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The benchmarks of the command line. */
+@Command(name = "bench", description = "Measures the engine.", mixinStandardHelpOptions = true)
+public final class BenchCommand {
+  @Spec
+  private CommandSpec spec;
+
+  /** Prefill, decode, the LoRA step, recording, memory. */
+  @Command(
+      name = "engine",
+      description =
+          "Measures prefill, decode, the LoRA step recomputed and from handles, what recording costs, and memory.",
+      mixinStandardHelpOptions = true)
+  int engine(
+      @Option(names = "--json", paramLabel = "FILE", description = "Also writes the figures here.")
+          @Nullable
+          Path json,
+      @Option(names = "--quick", description = "Fewer rounds: ends within a minute.") boolean quick,
+      @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
+          int threads)
+      throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter err = spec.commandLine().getErr();
+    int used = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    Map<String, Object> figures =
+        new EngineBench(EngineBench.D512, used, quick, err::println).run();
+    figures.forEach((name, value) -> out.printf(
+        Locale.ROOT,
+        "%-36s %s%n",
+        name,
+        value instanceof Double d ? String.format(Locale.ROOT, "%.6g", d) : value));
+    out.flush();
+    if (json != null) {
+      Files.writeString(
+          json,
+          new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(figures)
+              + "\n");
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,283 @@
+package io.alchemist.bench;
+
+import io.alchemist.engine.CacheConfig;
+import io.alchemist.engine.Engine;
+import io.alchemist.engine.EngineConfig;
+import io.alchemist.engine.HostGradient;
+import io.alchemist.engine.LatencyTargets;
+import io.alchemist.engine.LearningConfig;
+import io.alchemist.metrics.Metrics;
+import io.alchemist.model.Activations;
+import io.alchemist.serve.GenerationRequest;
+import io.alchemist.serve.RequestException;
+import io.alchemist.serve.SampledToken;
+import io.alchemist.serve.SamplingParams;
+import io.alchemist.serve.SchedulerConfig;
+import io.alchemist.serve.TokenListener;
+import io.alchemist.serve.Turn;
+import io.alchemist.tensor.MatmulRate;
+import io.alchemist.tensor.Ops;
+import io.alchemist.tensor.cpu.CpuOps;
+import io.alchemist.train.GradientReport;
+import io.alchemist.train.OptimizerConfig;
+import io.alchemist.train.Reuse;
+import io.alchemist.train.TrainerConfig;
+import io.alchemist.train.TrainingExample;
+import io.alchemist.weights.LinearLayer;
+import io.alchemist.weights.LoraSpec;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.RandomWeights;
+import io.alchemist.weights.RopeConfig;
+import io.alchemist.weights.Trainable;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Measures one engine on random weights of a given shape: matrix products, prefill, decode, the LoRA step recomputed and from
+ * handles, what recording costs. Whatever is compared runs alternately in one process.
+ */
+final class EngineBench {
+  /** 56 million parameters: large enough for matrix products to dominate, small enough for two cores. */
+  static final ModelConfig D512 = new ModelConfig(
+      "llama", 32_000, 512, 8, 8, 4, 64, 1408, 1e-5f, RopeConfig.plain(10_000), 2048, false);
+
+  private static final int PROMPT = 1024;
+  private static final int COMPLETION = 24;
+  private static final int RANK = 16;
+  private static final long MEMORY = 6L << 30;
+
+  private final ModelConfig model;
+  private final int threads;
+  private final int rounds;
+  private final int examples;
+  private final Consumer<String> progress;
+  private final SplittableRandom random = new SplittableRandom(11);
+  private int requests;
+
+  EngineBench(ModelConfig model, int threads, boolean quick, Consumer<String> progress) {
+    this.model = model;
+    this.threads = threads;
+    this.rounds = quick ? 3 : 9;
+    this.examples = quick ? 1 : 2;
+    this.progress = progress;
+  }
+
+  /** Runs everything; the figures by name. */
+  Map<String, Object> run() {
+    Map<String, Object> figures = new LinkedHashMap<>();
+    figures.put("parameters", model.parameters());
+    figures.put("threads", threads);
+    try (Engine recording = engine(true);
+        Engine silent = engine(false)) {
+      figures.put("device", recording.description());
+      progress.accept("warming up");
+      for (int i = 0; i < 2; i++) {
+        ttft(recording);
+        ttft(silent);
+      }
+      prefill(figures, recording, silent);
+      decode(figures, silent);
+      learning(figures, recording);
+    }
+    return figures;
+  }
+
+  private Engine engine(boolean record) {
+    Trainable adapter =
+        new Trainable.Adapter(new LoraSpec(RANK, 2 * RANK, EnumSet.allOf(LinearLayer.class)), 3);
+    LearningConfig learning = new LearningConfig(
+        adapter,
+        OptimizerConfig.forAdapter(1e-4f),
+        new TrainerConfig(PROMPT + COMPLETION, 8 << 20, 4));
+    long activationBytes = Activations.bytesPerRow(model) * model.layers() * PROMPT * 5 / 2;
+    EngineConfig config = new EngineConfig(
+        threads,
+        MEMORY,
+        new CacheConfig(16, 16 * 1024, record ? activationBytes : 0, 0, 0, null),
+        new SchedulerConfig(8, 512, 64),
+        LatencyTargets.DEFAULT,
+        learning,
+        1,
+        100,
+        Set.of());
+    return new Engine(
+        config, CpuOps.create(threads, MEMORY), new RandomWeights(model, 1), new Metrics());
+  }
+
+  private void prefill(Map<String, Object> figures, Engine recording, Engine silent) {
+    progress.accept("prefill and what recording costs");
+    Timed on = new Timed();
+    Timed off = new Timed();
+    Timed rate = new Timed();
+    try (Ops ops = CpuOps.create(threads, MEMORY)) {
+      for (int i = 0; i < rounds; i++) {
+        rate.add(MatmulRate.measure(ops, 1024, 1024, 1024));
+        // Who goes first alternates, so that neither always meets a warmer or a busier machine.
+        if (i % 2 == 0) {
+          on.add(ttft(recording));
+          off.add(ttft(silent));
+        } else {
+          off.add(ttft(silent));
+          on.add(ttft(recording));
+        }
+      }
+    }
+    double flops = prefillFlops(PROMPT);
+    figures.put("matmul_gflops", rate.median());
+    figures.put("prefill_length", PROMPT);
+    figures.put("prefill_tokens_per_s", PROMPT / off.median());
+    figures.put("prefill_gflops", flops / off.median() * 1e-9);
+    figures.put("prefill_share_of_matmul_rate", flops / off.median() * 1e-9 / rate.median());
+    figures.put("ttft_recording_off_ms", off.median() * 1e3);
+    figures.put("ttft_recording_on_ms", on.median() * 1e3);
+    figures.put("ttft_recording_overhead", on.medianRatioTo(off) - 1);
+  }
+
+  /** Multiplications and additions: linear layers with their adapters, attention (causal), the output of one row. */
+  private double prefillFlops(int tokens) {
+    double perToken = 0;
+    for (LinearLayer linear : LinearLayer.values()) {
+      double in = linear.inputs(model);
+      double out = linear.outputs(model);
+      perToken += 2 * (in * out + RANK * (in + out));
+    }
+    double attention = 4.0 * model.queryDim() * tokens * (tokens + 1) / 2;
+    return model.layers() * (perToken * tokens + attention)
+        + 2.0 * model.hiddenSize() * model.vocabSize();
+  }
+
+  private void decode(Map<String, Object> figures, Engine engine) {
+    progress.accept("decode");
+    int tokens = rounds * 8;
+    for (int together : new int[] {1, 8}) {
+      Timed perToken = new Timed();
+      for (int i = 0; i < 3; i++) {
+        List<CompletableFuture<Turn>> turns = new ArrayList<>();
+        List<TokenTimes> times = new ArrayList<>();
+        for (int s = 0; s < together; s++) {
+          TokenTimes listener = new TokenTimes();
+          times.add(listener);
+          turns.add(submit(engine, prompt(32), tokens, listener));
+        }
+        turns.forEach(CompletableFuture::join);
+        double first = times.stream().mapToLong(t -> t.first).max().orElse(0);
+        double last = times.stream().mapToLong(t -> t.last).max().orElse(0);
+        perToken.add((last - first) * 1e-9 / ((tokens - 1.0) * together));
+      }
+      figures.put(
+          together == 1 ? "decode_tokens_per_s" : "decode_tokens_per_s_batch_" + together,
+          1 / perToken.median());
+    }
+  }
+
+  private void learning(Map<String, Object> figures, Engine engine) {
+    progress.accept("LoRA step, recomputed and from handles");
+    Timed recomputed = new Timed();
+    Timed reused = new Timed();
+    Timed forward = new Timed();
+    Timed backward = new Timed();
+    double error = 0;
+    double share = 0;
+    long peakRecomputed = 0;
+    long peakReused = 0;
+    for (int round = -1; round < rounds; round++) {
+      List<TrainingExample> batch = new ArrayList<>();
+      for (int i = 0; i < examples; i++) {
+        int[] prompt = prompt(PROMPT);
+        Turn turn = submit(engine, prompt, 1, new TokenTimes()).join();
+        batch.add(
+            TrainingExample.completion(turn.id(), prompt, prompt(COMPLETION), turn.version()));
+      }
+      HostGradient anew = gradient(engine, batch, Reuse.NONE);
+      peakRecomputed = Math.max(peakRecomputed, engine.status().join().trainerPeakBytes());
+      HostGradient logged = gradient(engine, batch, Reuse.LOGGED);
+      peakReused = Math.max(peakReused, engine.status().join().trainerPeakBytes());
+      if (round < 0) {
+        continue; // warming up
+      }
+      GradientReport slow = anew.report();
+      GradientReport fast = logged.report();
+      recomputed.add(slow.busyNanos() * 1e-9);
+      forward.add(slow.forwardNanos() * 1e-9);
+      backward.add(slow.backwardNanos() * 1e-9);
+      reused.add(fast.busyNanos() * 1e-9);
+      share = fast.reusedShare();
+      error = Math.max(error, logged.relativeError(anew));
+    }
+    double tokens = examples * (PROMPT + COMPLETION - 1.0);
+    figures.put("lora_prompt_tokens", PROMPT);
+    figures.put("lora_completion_tokens", COMPLETION);
+    figures.put("lora_rank", RANK);
+    figures.put("lora_step_tokens_per_s_recompute", tokens / recomputed.median());
+    figures.put("lora_step_tokens_per_s_handle", tokens / reused.median());
+    figures.put("lora_step_speedup", recomputed.medianRatioTo(reused));
+    figures.put("lora_forward_s", forward.median());
+    figures.put("lora_backward_s", backward.median());
+    figures.put("lora_speedup_bound", (forward.median() + backward.median()) / backward.median());
+    figures.put("reused_share", share);
+    figures.put("gradient_relative_error", error);
+    figures.put("peak_trainer_bytes_recompute", peakRecomputed);
+    figures.put("peak_trainer_bytes_handle", peakReused);
+    figures.put("peak_device_bytes", engine.status().join().devicePeakBytes());
+  }
+
+  private static HostGradient gradient(Engine engine, List<TrainingExample> batch, Reuse reuse) {
+    Engine.await(engine.resetPeaks());
+    GradientReport unused = Engine.await(engine.accumulate(batch, reuse));
+    return Engine.await(engine.takeGradient());
+  }
+
+  /** Seconds to the first token of a new prompt. */
+  private double ttft(Engine engine) {
+    int[] prompt = prompt(PROMPT);
+    long start = System.nanoTime();
+    TokenTimes times = new TokenTimes();
+    submit(engine, prompt, 1, times).join();
+    return (times.first - start) * 1e-9;
+  }
+
+  private int[] prompt(int length) {
+    return random.ints(length, 0, model.vocabSize()).toArray();
+  }
+
+  private CompletableFuture<Turn> submit(
+      Engine engine, int[] prompt, int maxTokens, TokenTimes times) {
+    CompletableFuture<Void> queued = engine.generate(
+        new GenerationRequest("bench-" + requests++, prompt, maxTokens, SamplingParams.GREEDY, 0),
+        times);
+    return queued.thenCompose(done -> times.turn);
+  }
+
+  /** When tokens came. */
+  private static final class TokenTimes implements TokenListener {
+    private final CompletableFuture<Turn> turn = new CompletableFuture<>();
+    private volatile long first;
+    private volatile long last;
+
+    @Override
+    public boolean onToken(SampledToken token) {
+      last = System.nanoTime();
+      if (first == 0) {
+        first = last;
+      }
+      return true;
+    }
+
+    @Override
+    public void onEnd(Turn ended, @Nullable RequestException error) {
+      if (error == null) {
+        turn.complete(ended);
+      } else {
+        turn.completeExceptionally(error);
+      }
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** Measurements: programs that print figures, never tests. */
+package io.alchemist.bench;

@@ -1,0 +1,2 @@
+/** The command line: {@code alchemist serve}, {@code chat}, {@code bench}. */
+package io.alchemist.cli;

@@ -1,0 +1,74 @@
+package io.alchemist.engine;
+
+import io.alchemist.model.Activations;
+import io.alchemist.serve.SchedulerConfig;
+import io.alchemist.weights.ModelConfig;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** A configuration for whoever gives none: sizes that follow from the model and the memory there is. */
+public final class EngineDefaults {
+  private static final int PAGE_TOKENS = 16;
+  private static final int MAX_SEQUENCES = 16;
+  private static final int MAX_STEP_TOKENS = 512;
+  private static final int MAX_QUEUED = 256;
+  private static final int KEPT_VERSIONS = 3;
+  private static final int KEPT_TURNS = 10_000;
+  /** Keys and values of this many whole contexts are plenty. */
+  private static final int MAX_CONTEXTS = 16;
+
+  private EngineDefaults() {}
+
+  /**
+   * Splits the memory: what the model and the steps need first; of the rest a third for keys and values, and where something
+   * is learnt a half for activations.
+   *
+   * @throws io.alchemist.tensor.DeviceMemoryException when the rest holds no context
+   */
+  public static EngineConfig of(
+      ModelConfig model,
+      long deviceBytes,
+      int threads,
+      @Nullable LearningConfig learning,
+      Set<Integer> endOfTurn) {
+    CacheConfig least = new CacheConfig(PAGE_TOKENS, pages(model.maxPositions()), 0, 0, 0, null);
+    EngineConfig bare = config(deviceBytes, threads, least, learning, endOfTurn);
+    long rest = deviceBytes - MemoryPlan.of(model, bare).totalBytes();
+    long kvTokenBytes = 8L * model.layers() * model.kvDim();
+    long kvTokens = Math.min(
+        (long) MAX_CONTEXTS * model.maxPositions(), model.maxPositions() + rest / 3 / kvTokenBytes);
+    long activationBytes = learning == null
+        ? 0
+        : Math.min(rest / 2, Activations.bytesPerRow(model) * model.layers() * kvTokens);
+    CacheConfig cache = new CacheConfig(
+        PAGE_TOKENS,
+        pages((int) Math.min(kvTokens, Integer.MAX_VALUE / 2)),
+        activationBytes,
+        activationBytes,
+        0,
+        null);
+    return config(deviceBytes, threads, cache, learning, endOfTurn);
+  }
+
+  private static int pages(int tokens) {
+    return (tokens + PAGE_TOKENS - 1) / PAGE_TOKENS * PAGE_TOKENS;
+  }
+
+  private static EngineConfig config(
+      long deviceBytes,
+      int threads,
+      CacheConfig cache,
+      @Nullable LearningConfig learning,
+      Set<Integer> endOfTurn) {
+    return new EngineConfig(
+        threads,
+        deviceBytes,
+        cache,
+        new SchedulerConfig(MAX_SEQUENCES, MAX_STEP_TOKENS, MAX_QUEUED),
+        LatencyTargets.DEFAULT,
+        learning,
+        KEPT_VERSIONS,
+        KEPT_TURNS,
+        endOfTurn);
+  }
+}

@@ -1,0 +1,35 @@
+package io.alchemist.engine;
+
+import io.alchemist.train.GradientReport;
+import io.alchemist.weights.ParameterId;
+import java.util.Collections;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * A gradient on the host: a sum over weighted tokens, divided by nothing, so that sums of several engines add up.
+ *
+ * @param values row-major matrices by parameter
+ * @param report what went in
+ */
+public record HostGradient(Map<ParameterId, float[]> values, GradientReport report) {
+  public HostGradient {
+    values = Collections.unmodifiableMap(new TreeMap<>(values));
+  }
+
+  /** The norm of the difference to another gradient over the norm of that one: 0 where both are equal. */
+  public double relativeError(HostGradient reference) {
+    double difference = 0;
+    double norm = 0;
+    for (Map.Entry<ParameterId, float[]> entry : reference.values.entrySet()) {
+      float[] right = entry.getValue();
+      float[] mine = values.getOrDefault(entry.getKey(), new float[0]);
+      for (int i = 0; i < right.length; i++) {
+        double d = (i < mine.length ? mine[i] : 0) - (double) right[i];
+        difference += d * d;
+        norm += (double) right[i] * right[i];
+      }
+    }
+    return norm == 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
+  }
+}

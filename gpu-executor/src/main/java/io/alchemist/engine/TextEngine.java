@@ -1,0 +1,179 @@
+package io.alchemist.engine;
+
+import io.alchemist.serve.Feedback;
+import io.alchemist.serve.FeedbackSink;
+import io.alchemist.serve.FinishReason;
+import io.alchemist.serve.GenerationRequest;
+import io.alchemist.serve.RequestException;
+import io.alchemist.serve.SampledToken;
+import io.alchemist.serve.TextListener;
+import io.alchemist.serve.TextListener.Alternative;
+import io.alchemist.serve.TextListener.TokenInfo;
+import io.alchemist.serve.TextListener.Usage;
+import io.alchemist.serve.TextRequest;
+import io.alchemist.serve.TextService;
+import io.alchemist.serve.TokenListener;
+import io.alchemist.serve.Turn;
+import io.alchemist.text.ChatTemplate;
+import io.alchemist.text.Detokenizer;
+import io.alchemist.text.StopStrings;
+import io.alchemist.text.Tokenizer;
+import io.alchemist.text.jinja.TemplateException;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+
+/** An engine and its model's tokenizer and template, together: text in, text out. Thread-safe. */
+public final class TextEngine implements TextService {
+  private final Engine engine;
+  private final LoadedModel model;
+  private final FeedbackSink feedback;
+  private final long createdEpochSeconds = Instant.now().getEpochSecond();
+
+  /** Serves {@code model} by {@code engine}; owns neither, nor the sink. */
+  public TextEngine(Engine engine, LoadedModel model, FeedbackSink feedback) {
+    this.engine = engine;
+    this.model = model;
+    this.feedback = feedback;
+  }
+
+  @Override
+  public ModelInfo model() {
+    EngineStatus status = engine.lastStatus();
+    return new ModelInfo(
+        model.name(),
+        createdEpochSeconds,
+        engine.model().maxPositions(),
+        status.liveVersion(),
+        status.versions().stream().sorted((a, b) -> Long.compare(b, a)).toList());
+  }
+
+  @Override
+  public Completion complete(String id, TextRequest request, TextListener listener) {
+    int[] prompt = tokens(request.prompt());
+    Integer asked = request.maxTokens();
+    int most = asked == null ? engine.longestAnswer(prompt.length) : asked;
+    Detokenizer detokenizer = request.prompt() instanceof TextRequest.Messages
+        ? model.tokenizer().detokenizer()
+        : model.tokenizer().continuingDetokenizer();
+    GenerationRequest generation =
+        new GenerationRequest(id, prompt, most, request.sampling(), request.topLogProbs());
+    CompletableFuture<Void> queued = engine.generate(
+        generation,
+        new Transcriber(listener, detokenizer, new StopStrings(request.stop()), prompt.length));
+    CompletableFuture<Void> unused = queued.whenComplete((done, failure) -> {
+      if (failure != null) {
+        listener.onEnd(FinishReason.ERROR, new Usage(prompt.length, 0, 0), refusal(failure));
+      }
+    });
+    return () -> engine.cancel(id);
+  }
+
+  private static RequestException refusal(Throwable failure) {
+    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+    return cause instanceof RequestException refused
+        ? refused
+        : new RequestException(
+            RequestException.Kind.UNAVAILABLE, "engine_failed", null, String.valueOf(cause));
+  }
+
+  /**
+   * The tokens of a prompt.
+   *
+   * @throws RequestException when the model's template refuses the conversation, or it has none
+   */
+  int[] tokens(TextRequest.Prompt prompt) {
+    Tokenizer tokenizer = model.tokenizer();
+    if (prompt instanceof TextRequest.RawText raw) {
+      return tokenizer.encode(raw.text());
+    }
+    if (prompt instanceof TextRequest.Tokens tokens) {
+      return tokens.ids().stream().mapToInt(Integer::intValue).toArray();
+    }
+    ChatTemplate template = model.template();
+    if (template == null) {
+      throw RequestException.invalid(
+          "messages",
+          "The model '" + model.name() + "' has no chat template, so it can't hold a conversation. "
+              + "Use /v1/completions, or give its directory a chat_template.");
+    }
+    try {
+      return tokenizer.encodeChat(template, ((TextRequest.Messages) prompt).messages());
+    } catch (TemplateException e) {
+      throw RequestException.invalid(
+          "messages", "The model's chat template refuses this conversation: " + e.getMessage());
+    }
+  }
+
+  @Override
+  public CompletionStage<Void> feedback(Feedback given) {
+    return feedback.append(given);
+  }
+
+  @Override
+  public Health health() {
+    return engine.isDraining()
+        ? new Health(Health.Status.DRAINING, "The engine finishes what it has and takes no more.")
+        : new Health(
+            Health.Status.READY, "Serving version " + engine.lastStatus().liveVersion() + ".");
+  }
+
+  /** Turns one sequence's tokens into text for its listener. Engine thread. */
+  private final class Transcriber implements TokenListener {
+    private final TextListener listener;
+    private final Detokenizer detokenizer;
+    private final StopStrings stops;
+    private final int promptTokens;
+
+    Transcriber(
+        TextListener listener, Detokenizer detokenizer, StopStrings stops, int promptTokens) {
+      this.listener = listener;
+      this.detokenizer = detokenizer;
+      this.stops = stops;
+      this.promptTokens = promptTokens;
+    }
+
+    @Override
+    public boolean onToken(SampledToken token) {
+      String text = stops.append(detokenizer.append(token.id()));
+      listener.onText(text, List.of(info(token)));
+      return stops.hit().isEmpty();
+    }
+
+    private TokenInfo info(SampledToken token) {
+      List<Alternative> alternatives = new ArrayList<>();
+      for (int i = 0; i < token.alternativeIds().length; i++) {
+        int id = token.alternativeIds()[i];
+        alternatives.add(new Alternative(id, textOf(id), token.alternativeLogProbs()[i]));
+      }
+      return new TokenInfo(token.id(), textOf(token.id()), token.logProb(), alternatives);
+    }
+
+    private String textOf(int id) {
+      return new String(model.tokenizer().bytesOf(id), StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public void onEnd(Turn turn, @Nullable RequestException error) {
+      if (stops.hit().isEmpty()) {
+        String rest = stops.append(detokenizer.flush());
+        if (stops.hit().isEmpty()) {
+          rest += stops.flush();
+        }
+        if (!rest.isEmpty()) {
+          listener.onText(rest, List.of());
+        }
+      }
+      int generated = turn.completion().length;
+      if (generated > 0 && model.endOfTurn().contains(turn.completion()[generated - 1])) {
+        generated--;
+      }
+      listener.onEnd(turn.finish(), new Usage(promptTokens, turn.cachedTokens(), generated), error);
+    }
+  }
+}
