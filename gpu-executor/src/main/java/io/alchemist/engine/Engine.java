@@ -363,6 +363,14 @@ public final class Engine implements AutoCloseable {
     return mover;
   }
 
+  EngineConfig config() {
+    return config;
+  }
+
+  HostTier host() {
+    return host;
+  }
+
   Ops ops() {
     return ops;
   }

@@ -81,6 +81,10 @@ final class Learner implements AutoCloseable {
 
   /** Steps with what was added up, publishes the new version and begins a new sum. */
   TrainingStep step() {
+    if (trainer.isAdding()) {
+      throw new IllegalStateException("A training job is under way, so the gradient is not whole."
+          + " Wait for the job's report before stepping.");
+    }
     GradientReport batch = sum.report();
     if (batch.examples() == 0) {
       throw new IllegalStateException(

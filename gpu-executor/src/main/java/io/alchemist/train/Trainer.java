@@ -154,7 +154,15 @@ public final class Trainer implements AutoCloseable {
     return scope;
   }
 
-  /** Runs one slice. A job that fails completes its future with the reason and leaves the trainer usable. */
+  /** Whether a job has begun and not ended: its sum may hold a part of its gradient. */
+  public boolean isAdding() {
+    return current != null;
+  }
+
+  /**
+   * Runs one slice. A job that fails completes its future with the reason and leaves the trainer usable. If it had added
+   * something already, its sum begins anew: a part of a gradient can't be taken out again.
+   */
   public void runSlice() {
     Job job = current;
     if (job == null) {
@@ -171,6 +179,9 @@ public final class Trainer implements AutoCloseable {
     } catch (RuntimeException | OutOfMemoryError e) {
       current = null;
       job.abandon();
+      if (job.hasAdded) {
+        job.job.into().clear(ops);
+      }
       job.done.completeExceptionally(e);
       return;
     }
@@ -218,6 +229,7 @@ public final class Trainer implements AutoCloseable {
     private @Nullable WeightSet weights;
     private @Nullable ParameterSet apart;
     private int batchRows;
+    private boolean hasAdded;
 
     Job(GradientJob job) {
       this.job = job;
@@ -280,6 +292,8 @@ public final class Trainer implements AutoCloseable {
         // apart.
         target = target.zerosLike(ops, memory, "gradient apart");
         apart = target;
+      } else {
+        hasAdded = true;
       }
       pass = new MicroBatchPass(
           ops, memory, model, pinned, planned, reader, target, crossEntropy, work);
@@ -292,6 +306,7 @@ public final class Trainer implements AutoCloseable {
       }
       ParameterSet sum = job.into().gradient();
       if (apart != null) {
+        hasAdded = true;
         apart.forEach((id, tensor) -> ops.add(1, tensor, sum.tensor(id)));
       }
       double weight = 0;
