@@ -1,15 +1,24 @@
 package io.alchemist.cli;
 
 import io.alchemist.engine.Engine;
+import io.alchemist.engine.FeedbackLearner;
+import io.alchemist.engine.LearningConfig;
 import io.alchemist.engine.LoadedModel;
 import io.alchemist.engine.TextEngine;
 import io.alchemist.http.ApiConfig;
 import io.alchemist.http.ApiServer;
 import io.alchemist.metrics.Metrics;
+import io.alchemist.serve.FeedbackSink;
 import io.alchemist.serve.FileFeedbackSink;
+import io.alchemist.train.OptimizerConfig;
+import io.alchemist.train.TrainerConfig;
+import io.alchemist.weights.LinearLayer;
+import io.alchemist.weights.LoraSpec;
+import io.alchemist.weights.Trainable;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
@@ -25,6 +34,10 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 final class ServeCommand implements Callable<Integer> {
   private static final int FEEDBACK_QUEUE = 10_000;
+  private static final int LONGEST_EXAMPLE = 2048;
+  private static final int MAX_LOGITS = 8 << 20;
+  private static final int MAX_JOBS = 8;
+  private static final long SEED = 1;
 
   @Mixin
   private ModelOptions options;
@@ -41,6 +54,22 @@ final class ServeCommand implements Callable<Integer> {
       description = "Where POST /v1/feedback appends, a JSON line each. Default: ${DEFAULT-VALUE}.")
   private Path feedback = Path.of("feedback.jsonl");
 
+  @Option(
+      names = "--learn",
+      description = "Learns from corrections and thumbs up as they come, with a LoRA adapter.")
+  private boolean learn;
+
+  @Option(names = "--learning-rate", description = "Of the adapter. Default: ${DEFAULT-VALUE}.")
+  private float learningRate = 1e-3f;
+
+  @Option(
+      names = "--steps",
+      description = "Updates for each batch of feedback. Default: ${DEFAULT-VALUE}.")
+  private int steps = 4;
+
+  @Option(names = "--rank", description = "Of the adapter. Default: ${DEFAULT-VALUE}.")
+  private int rank = 8;
+
   @Spec
   private CommandSpec spec;
 
@@ -53,8 +82,8 @@ final class ServeCommand implements Callable<Integer> {
     Runtime.getRuntime()
         .addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "alchemist-shutdown"));
     try (LoadedModel model = options.open();
-        Engine engine = options.start(model, null, metrics);
-        FileFeedbackSink sink = FileFeedbackSink.open(feedback, FEEDBACK_QUEUE)) {
+        Engine engine = options.start(model, learn ? learning(model) : null, metrics);
+        FeedbackSink sink = sink(engine, model)) {
       TextEngine service = new TextEngine(engine, model, sink);
       try (ApiServer server =
           ApiServer.start(ApiConfig.defaults().at(host, port), service, metrics)) {
@@ -70,6 +99,21 @@ final class ServeCommand implements Callable<Integer> {
       stopped.countDown();
     }
     return 0;
+  }
+
+  private FeedbackSink sink(Engine engine, LoadedModel model) throws IOException {
+    FeedbackSink file = FileFeedbackSink.open(feedback, FEEDBACK_QUEUE);
+    return learn ? new FeedbackLearner(engine, model, file, steps) : file;
+  }
+
+  private LearningConfig learning(LoadedModel model) {
+    Trainable adapter = new Trainable.Adapter(
+        new LoraSpec(rank, 2f * rank, EnumSet.allOf(LinearLayer.class)), SEED);
+    int longest = Math.min(LONGEST_EXAMPLE, model.checkpoint().config().maxPositions());
+    return new LearningConfig(
+        adapter,
+        OptimizerConfig.forAdapter(learningRate),
+        new TrainerConfig(longest, MAX_LOGITS, MAX_JOBS));
   }
 
   /** Runs when the process is told to end: asks the command to finish and waits for it. */

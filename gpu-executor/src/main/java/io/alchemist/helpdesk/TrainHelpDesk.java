@@ -150,7 +150,8 @@ public final class TrainHelpDesk implements Callable<Integer> {
           StorageType.BF16,
           Map.of("bos_token_id", 0, "eos_token_id", 2, "pad_token_id", 0));
     }
-    print.printf("Trained in %d s%n", Duration.ofNanos(System.nanoTime() - start).toSeconds());
+    print.printf(
+        "Trained in %d s%n", Duration.ofNanos(System.nanoTime() - start).toSeconds());
     try (LoadedModel model = LoadedModel.open(out)) {
       new HelpDeskExam(model, corpus, threads).report(print);
     }

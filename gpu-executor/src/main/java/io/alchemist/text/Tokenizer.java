@@ -179,8 +179,13 @@ public final class Tokenizer implements AutoCloseable {
    * the text are encoded as plain text.
    */
   public int[] encode(String text) {
-    int[] encoded = plain.encode(text, false);
-    return IntStream.concat(Arrays.stream(prefix), Arrays.stream(encoded)).toArray();
+    return IntStream.concat(Arrays.stream(prefix), Arrays.stream(encodeContinuation(text)))
+        .toArray();
+  }
+
+  /** Encodes raw text that goes on after other tokens, e.g. an answer: nothing is added, control tokens are plain text. */
+  public int[] encodeContinuation(String text) {
+    return plain.encode(text, false);
   }
 
   /**
