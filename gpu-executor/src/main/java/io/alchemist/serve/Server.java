@@ -86,7 +86,7 @@ public final class Server implements AutoCloseable {
       throw new RequestException(
           RequestException.Kind.INVALID,
           "context_length_exceeded",
-          "messages",
+          null,
           "The prompt has " + prompt + " tokens, but the model's context holds " + contextTokens
               + " together with the answer. Shorten the prompt.");
     }
