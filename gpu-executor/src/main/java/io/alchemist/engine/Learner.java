@@ -32,6 +32,7 @@ final class Learner implements AutoCloseable {
   private final Trainer trainer;
   private final Optimizer optimizer;
   private final GradientSum sum;
+  private double lastLoss = Double.NaN;
 
   Learner(
       Ops ops,
@@ -62,8 +63,14 @@ final class Learner implements AutoCloseable {
     return sum;
   }
 
-  ModelConfig model() {
-    return model;
+  /** Updates made. */
+  int steps() {
+    return optimizer.steps();
+  }
+
+  /** Mean loss of the last update's batch; not a number before the first. */
+  double lastLoss() {
+    return lastLoss;
   }
 
   CompletableFuture<GradientReport> accumulate(List<TrainingExample> examples, Reuse reuse) {
@@ -92,6 +99,7 @@ final class Learner implements AutoCloseable {
     }
     try {
       double norm = optimizer.step(sum.gradient(), batch.weight());
+      lastLoss = batch.meanLoss();
       long version = trainable.publish(store, optimizer.values()).version();
       return new TrainingStep(version, optimizer.steps(), batch, norm);
     } finally {

@@ -59,6 +59,7 @@ public final class Trainer implements AutoCloseable {
     return thread;
   });
   private final Queue<Job> queue = new ArrayDeque<>();
+  private GradientReport total = GradientReport.NOTHING;
   private @Nullable Job current;
 
   /**
@@ -149,6 +150,11 @@ public final class Trainer implements AutoCloseable {
     return queue.size() + (current == null ? 0 : 1);
   }
 
+  /** All jobs done so far, together. */
+  public GradientReport total() {
+    return total;
+  }
+
   /** Device memory that passes take now, and the most they took. */
   public MemoryScope memory() {
     return scope;
@@ -190,6 +196,7 @@ public final class Trainer implements AutoCloseable {
       current = null;
       GradientReport report = job.finish();
       job.job.into().add(report);
+      total = total.plus(report);
       job.done.complete(report);
     }
   }
