@@ -79,6 +79,7 @@ final class Learner implements AutoCloseable {
 
   /** Hands over what was added up and begins a new sum. */
   HostGradient takeGradient() {
+    requireWholeSum();
     Map<ParameterId, float[]> values = new TreeMap<>();
     sum.gradient().forEach((id, tensor) -> values.put(id, ops.read(tensor)));
     HostGradient taken = new HostGradient(values, sum.report());
@@ -88,10 +89,7 @@ final class Learner implements AutoCloseable {
 
   /** Steps with what was added up, publishes the new version and begins a new sum. */
   TrainingStep step() {
-    if (trainer.isAdding()) {
-      throw new IllegalStateException("A training job is under way, so the gradient is not whole."
-          + " Wait for the job's report before stepping.");
-    }
+    requireWholeSum();
     GradientReport batch = sum.report();
     if (batch.examples() == 0) {
       throw new IllegalStateException(
@@ -104,6 +102,13 @@ final class Learner implements AutoCloseable {
       return new TrainingStep(version, optimizer.steps(), batch, norm);
     } finally {
       sum.clear(ops);
+    }
+  }
+
+  private void requireWholeSum() {
+    if (trainer.isAdding()) {
+      throw new IllegalStateException("A training job is under way, so the gradient is not whole."
+          + " Wait for the job's report first.");
     }
   }
 

@@ -394,7 +394,7 @@ class EngineFaultsTest {
           .isInstanceOf(IllegalStateException.class)
           .hasMessage(
               "A training job is under way, so the gradient is not whole. Wait for the job's"
-                  + " report before stepping.");
+                  + " report first.");
       Gradients.take(engine, Engine.await(job)).assertIdentical(expected);
     }
   }
