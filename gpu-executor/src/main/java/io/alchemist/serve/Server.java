@@ -199,7 +199,7 @@ public final class Server implements AutoCloseable {
   private List<Choice> run(StepPlan plan) {
     try {
       return runner.run(plan);
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | Error e) {
       LOG.error("A step of {} rows failed; its requests end with an error", plan.rows(), e);
       RequestException error = new RequestException(
           RequestException.Kind.UNAVAILABLE,

@@ -176,13 +176,16 @@ public final class Trainer implements AutoCloseable {
     boolean finished;
     try {
       finished = job.runSlice();
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | Error e) {
       current = null;
-      job.abandon();
-      if (job.hasAdded) {
-        job.job.into().clear(ops);
+      try {
+        job.abandon();
+        if (job.hasAdded) {
+          job.job.into().clear(ops);
+        }
+      } finally {
+        job.done.completeExceptionally(e);
       }
-      job.done.completeExceptionally(e);
       return;
     }
     job.took(System.nanoTime() - start);

@@ -49,7 +49,10 @@ class EngineFaultsTest {
     try {
       result.join();
     } catch (CompletionException e) {
-      return (RequestException) e.getCause();
+      if (e.getCause() instanceof RequestException refusal) {
+        return refusal;
+      }
+      throw e;
     }
     throw new AssertionError("The request was not refused");
   }

@@ -270,6 +270,56 @@ class GradientReuseTest {
   }
 
   @Test
+  void gradientWhileServingTakesTheMemoryAwayIsRight() {
+    // Room for few keys, few activations, and few blocks on the host: all is evicted and lost all
+    // the time.
+    LearningConfig learning = new LearningConfig(
+        TestEngines.adapter(LinearLayer.values()),
+        TestEngines.learning(TestEngines.adapter(LinearLayer.Q)).optimizer(),
+        new TrainerConfig(128, 97 * 64, 8));
+    EngineConfig config = TestEngines.config(
+        learning, TestEngines.cache(256, 300_000, 400_000), new SchedulerConfig(4, 24, 64), 3);
+    try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
+      List<Turn> turns = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        int[] prompt = TestEngines.concat(
+            TestEngines.tokens(1, 10 + i % 3), TestEngines.tokens(20 + i, 20 + i));
+        turns.addAll(TestEngines.answers(engine, "t" + i, List.of(prompt), 5));
+      }
+      Random random = new Random(6);
+      List<TrainingExample> examples = new ArrayList<>();
+      for (Turn turn : turns) {
+        examples.add(example(turn, random));
+      }
+      for (int round = 0; round < 3; round++) {
+        List<CompletableFuture<Turn>> others = new ArrayList<>();
+        CompletableFuture<Gradients> gradient = new CompletableFuture<>();
+        Answer answer = new Answer(2, () -> {
+          CompletableFuture<Void> unused = engine
+              .accumulate(examples, Reuse.LOGGED)
+              .thenAcceptAsync(report -> gradient.complete(Gradients.take(engine, report)));
+        });
+        TestEngines.request(
+            engine, "first" + round, TestEngines.tokens(77, 9), 40, SamplingParams.GREEDY, answer);
+        for (int i = 0; i < 12; i++) {
+          others.add(TestEngines.generate(
+              engine,
+              "other" + round + "-" + i,
+              TestEngines.tokens(1000L * round + i, 25 + i),
+              20,
+              SamplingParams.GREEDY));
+        }
+        others.forEach(Engine::await);
+        Engine.await(gradient).assertEquals(Gradients.of(engine, examples, Reuse.NONE));
+      }
+      EngineStatus status = Engine.await(engine.status());
+      assertThat(status.cache().evictedPages()).isPositive();
+      assertThat(status.cache().evictedActivations()).isPositive();
+      TestEngines.assertNothingHeld(engine);
+    }
+  }
+
+  @Test
   void decodedTokensOfAnEarlierTurnAreForwardedAgainAndNothingElse() {
     try (Engine engine = TestEngines.learning()) {
       Turn first =

@@ -33,6 +33,7 @@ class MemoryPlanTest {
   private static final long MEBIBYTE = 1 << 20;
 
   /** Models and ways to use them that differ in what takes most. */
+  @SuppressWarnings("ImmutableEnumChecker") // all fields are immutable records
   enum Case {
     SERVES_ONLY(97, 32, 48, true, null, 64, 32, 0, 0, 0),
     SERVES_A_LARGE_VOCABULARY(1500, 32, 48, false, null, 64, 32, 0, 200_000, 0),
@@ -63,18 +64,7 @@ class MemoryPlanTest {
         long activationBytes,
         long hostBytes) {
       this.model = new ModelConfig(
-          "llama",
-          vocabulary,
-          hidden,
-          3,
-          4,
-          2,
-          8,
-          ffn,
-          1e-5f,
-          RopeConfig.plain(10_000),
-          256,
-          tied);
+          "llama", vocabulary, hidden, 3, 4, 2, 8, ffn, 1e-5f, RopeConfig.plain(10_000), 256, tied);
       this.learning = trainable == null
           ? null
           : new LearningConfig(
@@ -87,8 +77,7 @@ class MemoryPlanTest {
     }
 
     private static Trainable lora(int rank) {
-      return new Trainable.Adapter(
-          new LoraSpec(rank, rank, EnumSet.allOf(LinearLayer.class)), 3);
+      return new Trainable.Adapter(new LoraSpec(rank, rank, EnumSet.allOf(LinearLayer.class)), 3);
     }
 
     EngineConfig config(long deviceBytes) {
@@ -127,7 +116,8 @@ class MemoryPlanTest {
     for (int round = 0; round <= which.keptVersions + 1; round++) {
       List<int[]> prompts = new ArrayList<>();
       for (int i = 0; i < 6; i++) {
-        prompts.add(random.ints(Math.min(length, 100), 0, which.model.vocabSize()).toArray());
+        prompts.add(
+            random.ints(Math.min(length, 100), 0, which.model.vocabSize()).toArray());
       }
       List<Turn> turns = TestEngines.answers(engine, "r" + round, prompts, 6);
       if (which.learning != null) {

@@ -19,8 +19,7 @@ class StepBudgetTest {
   }
 
   private void token(String id, double endMillis, double tookMillis) {
-    budget.stepTook(
-        new StepReport(0, 1, List.of(id)), at(endMillis), (long) (tookMillis * MILLI));
+    budget.stepTook(new StepReport(0, 1, List.of(id)), at(endMillis), (long) (tookMillis * MILLI));
   }
 
   private void slice(int rows, double endMillis, double tookMillis) {
@@ -86,7 +85,9 @@ class StepBudgetTest {
     assertThat(budget.allows(250, false, at(100))).as("30 + 20 of 50 ms").isTrue();
     assertThat(budget.allows(251, false, at(100))).isFalse();
     slice(0, 100, 500);
-    assertThat(budget.allows(250, false, at(100))).as("a slice without rows teaches nothing").isTrue();
+    assertThat(budget.allows(250, false, at(100)))
+        .as("a slice without rows teaches nothing")
+        .isTrue();
   }
 
   @Test

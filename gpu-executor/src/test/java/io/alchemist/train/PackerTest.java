@@ -110,7 +110,10 @@ class PackerTest {
   @Test
   void anExampleThatFillsAPassAloneGoesAlone() {
     assertThat(packs(packer(
-            9, Reuse.NONE, example("a", 1, range(10, 8), 1, 2), example("b", 1, range(9, 8), 1, 2))))
+            9,
+            Reuse.NONE,
+            example("a", 1, range(10, 8), 1, 2),
+            example("b", 1, range(9, 8), 1, 2))))
         .containsExactly(List.of("b"), List.of("a"));
   }
 
@@ -207,7 +210,8 @@ class PackerTest {
   @Test
   void predictingRowsComeFirstThenHolesThenWhatIsLogged() {
     serve(1, range(10, 16), 6, 16); // positions 0 to 5 were not recorded
-    MicroBatch batch = plan(example("a", 1, range(10, 16), 90, 91), example("b", 1, range(10, 16), 7));
+    MicroBatch batch =
+        plan(example("a", 1, range(10, 16), 90, 91), example("b", 1, range(10, 16), 7));
     assertThat(batch.predictingRows()).as("the last prompt token predicts").isEqualTo(3);
     assertThat(batch.holes()).hasSize(2).allMatch(run -> run.from() == 0 && run.count() == 6);
     assertThat(batch.newRows()).isEqualTo(3 + 12);
@@ -244,8 +248,8 @@ class PackerTest {
 
   @Test
   void onlyTokensWithAWeightHaveALoss() {
-    MicroBatch batch = plan(
-        new TrainingExample("a", new int[] {5, 6, 7, 8, 9}, new float[] {0, 0, 1, 0, -2}, 1));
+    MicroBatch batch =
+        plan(new TrainingExample("a", new int[] {5, 6, 7, 8, 9}, new float[] {0, 0, 1, 0, -2}, 1));
     assertThat(batch.predictingRows()).isEqualTo(3);
     assertThat(batch.lossRows()).containsExactly(0, 2);
     assertThat(batch.targets()).containsExactly(7, 9);
@@ -256,8 +260,8 @@ class PackerTest {
 
   @Test
   void tokensAfterTheLastWeightDoNotGoThroughTheModel() {
-    MicroBatch batch = plan(
-        new TrainingExample("a", new int[] {5, 6, 7, 8, 9}, new float[] {0, 1, 0, 0, 0}, 1));
+    MicroBatch batch =
+        plan(new TrainingExample("a", new int[] {5, 6, 7, 8, 9}, new float[] {0, 1, 0, 0, 0}, 1));
     assertThat(batch.rows()).isEqualTo(1);
     assertThat(batch.targets()).containsExactly(6);
   }
