@@ -33,6 +33,7 @@ class MemoryPlanTest {
   private static final long MEBIBYTE = 1 << 20;
 
   /** Models and ways to use them that differ in what takes most. */
+  @SuppressWarnings("ImmutableEnumChecker") // all fields are immutable records
   enum Case {
     SERVES_ONLY(97, 32, 48, true, null, 64, 32, 0, 0, 0),
     SERVES_A_LARGE_VOCABULARY(1500, 32, 48, false, null, 64, 32, 0, 200_000, 0),

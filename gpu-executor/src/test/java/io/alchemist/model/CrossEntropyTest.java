@@ -25,6 +25,7 @@ class CrossEntropyTest {
   private static final int HIDDEN = 8;
 
   /** Loss of each row, gradient for h, gradient for the head. */
+  @SuppressWarnings("ArrayRecordComponent") // compared array by array
   private record Result(float[] nll, float[] dH, float[] dHead) {}
 
   private static Result compute(

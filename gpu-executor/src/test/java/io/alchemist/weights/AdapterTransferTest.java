@@ -3,8 +3,10 @@ package io.alchemist.weights;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.alchemist.weights.AdapterData.Factors;
 import io.alchemist.weights.AdapterData.Site;
 import java.util.EnumSet;
+import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -32,16 +34,15 @@ class AdapterTransferTest {
       values.forEach((id, tensor) -> assertThat(fixture.ops.read(others.tensor(id)))
           .as(id.toString())
           .isEqualTo(fixture.ops.read(tensor)));
-      float[] a = data.factors().get(new Site(1, LinearLayer.DOWN)).a();
+      Factors factors = Objects.requireNonNull(data.factors().get(new Site(1, LinearLayer.DOWN)));
+      float[] a = factors.a();
       assertThat(a).hasSize(2 * 12);
       double bound = 1 / Math.sqrt(12);
       for (float value : a) {
         assertThat((double) value).isBetween(-bound, bound);
       }
       assertThat(a[0]).isNotEqualTo(a[1]);
-      assertThat(data.factors().get(new Site(1, LinearLayer.DOWN)).b())
-          .as("the first version equals the base")
-          .containsOnly(0);
+      assertThat(factors.b()).as("the first version equals the base").containsOnly(0);
     }
   }
 
