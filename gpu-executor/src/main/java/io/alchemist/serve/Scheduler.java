@@ -148,10 +148,17 @@ final class Scheduler {
     return plans;
   }
 
-  /** Takes a sequence out for good, running or waiting. */
+  /** Takes a sequence out for good, running or waiting; what it computed goes to the tree. */
   void remove(Sequence sequence) {
     running.remove(sequence);
     waiting.remove(sequence);
     sequence.release(tree, kv);
+  }
+
+  /** Takes a sequence out for good; what it computed is thrown away. */
+  void discard(Sequence sequence) {
+    running.remove(sequence);
+    waiting.remove(sequence);
+    sequence.discard(kv);
   }
 }

@@ -212,6 +212,22 @@ final class Sequence {
     computed = 0;
   }
 
+  /** Lets go of everything computed since {@link #sharePrefix}: nobody must find what came of numbers gone wrong. */
+  void discard(KvPages kv) {
+    if (match == null) {
+      return;
+    }
+    recorded.forEach(r -> r.slab().release());
+    recorded.clear();
+    for (int i = firstOwnedPage; i < pageCount; i++) {
+      kv.free(pages[i]);
+    }
+    match.close();
+    match = null;
+    pageCount = 0;
+    computed = 0;
+  }
+
   Turn turn(FinishReason finish) {
     return new Turn(
         request.id(),

@@ -218,12 +218,6 @@ public final class Server implements AutoCloseable {
     if (!byId.containsKey(sequence.request().id())) {
       return; // cancelled by a listener in this very step
     }
-    boolean first = sequence.generated() == 0;
-    if (first) {
-      sequence.sharePrefix(tree, kv);
-      promptTokens += sequence.request().prompt().length;
-      cachedTokens += sequence.cachedTokens();
-    }
     SampledToken token = choice.token();
     if (token == null) {
       end(
@@ -237,6 +231,11 @@ public final class Server implements AutoCloseable {
                   + ": the weights of version " + sequence.weights().version()
                   + " overflow. Roll back to an earlier version."));
       return;
+    }
+    if (sequence.generated() == 0) {
+      sequence.sharePrefix(tree, kv);
+      promptTokens += sequence.request().prompt().length;
+      cachedTokens += sequence.cachedTokens();
     }
     generatedTokens++;
     sequence.append(token.id(), token.logProb());
@@ -267,7 +266,11 @@ public final class Server implements AutoCloseable {
     if (byId.remove(sequence.request().id()) == null) {
       return;
     }
-    scheduler.remove(sequence);
+    if (finish == FinishReason.ERROR) {
+      scheduler.discard(sequence);
+    } else {
+      scheduler.remove(sequence);
+    }
     store.unpin(sequence.weights());
     Turn turn = sequence.turn(finish);
     onTurn.accept(turn);

@@ -385,16 +385,24 @@ class EngineFaultsTest {
     EngineConfig config = TestEngines.config(learning, TestEngines.roomyCache(), 64);
     try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
       Gradients expected = Gradients.of(engine, examples(30), Reuse.NONE);
-      CompletableFuture<GradientReport> job = engine.accumulate(examples(30), Reuse.NONE);
-      await()
-          .until(() -> Engine.await(engine.inspect(
-                  e -> Objects.requireNonNull(e.learner()).trainer().isAdding()))
-              || job.isDone());
-      assertThatThrownBy(() -> Engine.await(engine.step()))
-          .isInstanceOf(IllegalStateException.class)
-          .hasMessage(
-              "A training job is under way, so the gradient is not whole. Wait for the job's"
-                  + " report first.");
+      CompletableFuture<GradientReport> job = new CompletableFuture<>();
+      String refusal = Engine.await(engine.inspect(e -> {
+        // All on the engine thread, so that the job can't run on between its first slices and the
+        // step.
+        Learner learner = Objects.requireNonNull(e.learner());
+        CompletableFuture<Boolean> unused =
+            learner.accumulate(examples(30), Reuse.NONE).thenApply(job::complete);
+        learner.trainer().runSlice();
+        learner.trainer().runSlice();
+        try {
+          return "made step " + learner.step().step();
+        } catch (IllegalStateException refused) {
+          return String.valueOf(refused.getMessage());
+        }
+      }));
+      assertThat(refusal)
+          .isEqualTo(
+              "A training job is under way, so the gradient is not whole. Wait for the job's report first.");
       Gradients.take(engine, Engine.await(job)).assertIdentical(expected);
     }
   }
