@@ -3,6 +3,7 @@ package io.alchemist.activation;
 import io.alchemist.cache.PrefixTree;
 import io.alchemist.cache.Slab;
 import io.alchemist.model.Activations;
+import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.ModelConfig;
@@ -43,7 +44,15 @@ public final class ActivationRecorder implements AutoCloseable {
     }
     Tensor[][] tensors = new Tensor[config.layers()][];
     for (int layer = 0; layer < tensors.length; layer++) {
-      tensors[layer] = Activations.allocate(scope, config, rows).fields();
+      try {
+        tensors[layer] = Activations.allocate(scope, config, rows).fields();
+      } catch (DeviceMemoryException e) { // the device is fuller than the limit promised
+        for (int done = 0; done < layer; done++) {
+          Activations.of(tensors[done]).close();
+        }
+        refusedRows += rows;
+        return null;
+      }
     }
     return new Slab(tensors);
   }

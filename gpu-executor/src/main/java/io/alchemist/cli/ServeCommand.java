@@ -60,12 +60,12 @@ final class ServeCommand implements Callable<Integer> {
   private boolean learn;
 
   @Option(names = "--learning-rate", description = "Of the adapter. Default: ${DEFAULT-VALUE}.")
-  private float learningRate = 1e-3f;
+  private float learningRate = 3e-3f;
 
   @Option(
       names = "--steps",
       description = "Updates for each batch of feedback. Default: ${DEFAULT-VALUE}.")
-  private int steps = 4;
+  private int steps = 6;
 
   @Option(names = "--rank", description = "Of the adapter. Default: ${DEFAULT-VALUE}.")
   private int rank = 8;

@@ -74,6 +74,7 @@ public final class Engine implements AutoCloseable {
     this.model = source.config();
     this.ops = ops;
     parts.push(ops);
+    EngineMetrics engineMetrics = new EngineMetrics(metrics);
     try {
       this.plan = MemoryPlan.of(model, config);
       this.turns = new TurnLog(config.keptTurns());
@@ -121,14 +122,14 @@ public final class Engine implements AutoCloseable {
           mover,
           cache.activationBytes(),
           budget,
-          new EngineMetrics(metrics),
-          () -> lastStatus = statusNow());
+          engineMetrics,
+          () -> refresh(engineMetrics));
       this.lastStatus = statusNow();
     } catch (RuntimeException | Error e) {
       closeParts(e);
       throw e;
     }
-    EngineGauges.register(metrics, this);
+    engineMetrics.follow(this);
     LOG.info("Engine ready on {}: {}", ops.description(), plan);
     loop.start();
   }
@@ -155,6 +156,12 @@ public final class Engine implements AutoCloseable {
 
   private void wake() {
     loop.wake();
+  }
+
+  private void refresh(EngineMetrics engineMetrics) {
+    EngineStatus now = statusNow();
+    lastStatus = now;
+    engineMetrics.count(now);
   }
 
   private static HostTier hostTier(CacheConfig cache, Ops ops) {
@@ -347,7 +354,10 @@ public final class Engine implements AutoCloseable {
         ops.memory().usedBytes(),
         ops.memory().peakBytes(),
         learner == null ? 0 : learner.trainer().jobs(),
-        learner == null ? 0 : learner.trainer().memory().peakBytes());
+        learner == null ? 0 : learner.trainer().memory().peakBytes(),
+        learner == null ? GradientReport.NOTHING : learner.trainer().total(),
+        learner == null ? 0 : learner.steps(),
+        learner == null ? Double.NaN : learner.lastLoss());
   }
 
   /** Runs something on the engine thread with its parts; for this package's tests and benchmarks. */
@@ -361,6 +371,14 @@ public final class Engine implements AutoCloseable {
 
   Mover mover() {
     return mover;
+  }
+
+  EngineConfig config() {
+    return config;
+  }
+
+  HostTier host() {
+    return host;
   }
 
   Ops ops() {

@@ -84,7 +84,7 @@ final class EngineLoop implements AutoCloseable {
     void run() {
       try {
         result.complete(action.call());
-      } catch (Exception | OutOfMemoryError e) {
+      } catch (Exception | Error e) { // whoever waits must be told, whatever it was
         result.completeExceptionally(e);
       }
     }

@@ -5,9 +5,15 @@ import io.alchemist.metrics.Counter;
 import io.alchemist.metrics.Histogram;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.serve.Server.StepReport;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import java.util.function.ToLongFunction;
 
-/** What the engine counts. */
+/** What an engine tells about itself. Written by the engine thread, read by any. */
 final class EngineMetrics {
+  private final Metrics metrics;
+  private final Map<Counter, ToLongFunction<EngineStatus>> totals = new LinkedHashMap<>();
   private final Histogram stepSeconds;
   private final Histogram sliceSeconds;
   private final Counter prefillTokens;
@@ -15,27 +21,110 @@ final class EngineMetrics {
   private final Counter loopFailures;
 
   EngineMetrics(Metrics metrics) {
-    stepSeconds = metrics.histogram(
-        "alchemist_step_seconds", "Time of one serving step.", Buckets.exponential(0.0005, 2, 16));
+    this.metrics = metrics;
+    Buckets seconds = Buckets.exponential(0.0005, 2, 16);
+    stepSeconds = metrics.histogram("alchemist_step_seconds", "Time of one serving step.", seconds);
     sliceSeconds = metrics.histogram(
-        "alchemist_training_slice_seconds",
-        "Time of one slice of training.",
-        Buckets.exponential(0.0005, 2, 16));
+        "alchemist_training_slice_seconds", "Time of one slice of training.", seconds);
     prefillTokens =
         metrics.counter("alchemist_prefill_tokens_total", "Tokens computed in prefill.");
     decodeTokens = metrics.counter("alchemist_decode_tokens_total", "Tokens computed in decode.");
     loopFailures = metrics.counter(
         "alchemist_loop_failures_total", "Turns of the engine's loop that failed as a whole.");
+    total("alchemist_prompt_tokens_total", "Tokens of all prompts begun.", s -> s.server()
+        .promptTokens());
+    total(
+        "alchemist_cached_prompt_tokens_total",
+        "Prompt tokens whose keys and values were in the prefix tree.",
+        s -> s.server().cachedTokens());
+    total("alchemist_generated_tokens_total", "Tokens chosen.", s -> s.server().generatedTokens());
+    total("alchemist_preemptions_total", "Sequences that gave their memory up.", s -> s.server()
+        .preemptions());
+    total(
+        "alchemist_unrecorded_rows_total",
+        "Prefill rows not recorded for want of memory.",
+        EngineStatus::refusedRows);
+    total("alchemist_trained_examples_total", "Examples trained on.", s -> s.trained()
+        .examples());
+    total(
+        "alchemist_trained_reused_tokens_total",
+        "Prompt tokens trained on whose forward pass was reused.",
+        s -> s.trained().reusedTokens());
+    total(
+        "alchemist_trained_recomputed_tokens_total",
+        "Prompt tokens trained on that were forwarded again.",
+        s -> s.trained().recomputedTokens());
+    total(
+        "alchemist_trained_predicting_tokens_total",
+        "Tokens forwarded in training because they predict.",
+        s -> s.trained().predictingTokens());
+    total("alchemist_training_steps_total", "Updates of the weights.", EngineStatus::steps);
+  }
+
+  private void total(String name, String help, ToLongFunction<EngineStatus> value) {
+    totals.put(metrics.counter(name, help), value);
+  }
+
+  /** Brings the counters up to date. */
+  void count(EngineStatus now) {
+    totals.forEach((counter, value) -> counter.advanceTo(value.applyAsLong(now)));
+  }
+
+  /** From now on gauges say how this engine is. */
+  void follow(Engine engine) {
+    gauge(
+        engine,
+        "alchemist_live_version",
+        "Weight version that new requests get.",
+        EngineStatus::liveVersion);
+    gauge(engine, "alchemist_requests_waiting", "Requests not begun.", s -> s.server()
+        .waiting());
+    gauge(engine, "alchemist_requests_running", "Requests being computed.", s -> s.server()
+        .running());
+    gauge(
+        engine,
+        "alchemist_kv_tokens",
+        "Tokens with keys and values in the prefix tree.",
+        s -> s.cache().kvTokens());
+    gauge(
+        engine,
+        "alchemist_activation_bytes",
+        "Device memory of recorded activations.",
+        EngineStatus::activationBytes);
+    gauge(engine, "alchemist_host_bytes", "Host memory of activations.", EngineStatus::hostBytes);
+    gauge(
+        engine,
+        "alchemist_disk_bytes",
+        "Disk behind the host memory of activations.",
+        EngineStatus::diskBytes);
+    gauge(engine, "alchemist_device_bytes", "Device memory in use.", EngineStatus::deviceBytes);
+    gauge(
+        engine,
+        "alchemist_device_peak_bytes",
+        "Most device memory in use so far.",
+        EngineStatus::devicePeakBytes);
+    gauge(
+        engine,
+        "alchemist_training_jobs",
+        "Training jobs queued or under way.",
+        EngineStatus::trainingJobs);
+    gauge(
+        engine, "alchemist_training_loss", "Mean loss of the last update.", EngineStatus::meanLoss);
+  }
+
+  private void gauge(
+      Engine engine, String name, String help, ToDoubleFunction<EngineStatus> value) {
+    metrics.gauge(name, help, () -> value.applyAsDouble(engine.lastStatus()));
   }
 
   void step(StepReport report, long nanos) {
-    stepSeconds.observe(nanos * 1e-9);
+    stepSeconds.observeNanos(nanos);
     prefillTokens.add(report.prefillRows());
     decodeTokens.add(report.decodeRows());
   }
 
   void slice(long nanos) {
-    sliceSeconds.observe(nanos * 1e-9);
+    sliceSeconds.observeNanos(nanos);
   }
 
   Counter loopFailures() {

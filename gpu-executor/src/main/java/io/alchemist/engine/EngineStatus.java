@@ -3,6 +3,7 @@ package io.alchemist.engine;
 import io.alchemist.cache.CacheStats;
 import io.alchemist.cache.MoverStats;
 import io.alchemist.serve.ServerStats;
+import io.alchemist.train.GradientReport;
 import java.util.List;
 
 /**
@@ -21,6 +22,9 @@ import java.util.List;
  * @param devicePeakBytes the most it was
  * @param trainingJobs queued or under way
  * @param trainerPeakBytes the most device memory that training took
+ * @param trained all examples whose gradient was added up
+ * @param steps updates of the weights
+ * @param meanLoss of the last update's batch; not a number before
  */
 public record EngineStatus(
     long liveVersion,
@@ -35,4 +39,7 @@ public record EngineStatus(
     long deviceBytes,
     long devicePeakBytes,
     int trainingJobs,
-    long trainerPeakBytes) {}
+    long trainerPeakBytes,
+    GradientReport trained,
+    int steps,
+    double meanLoss) {}

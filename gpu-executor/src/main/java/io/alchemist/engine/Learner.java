@@ -32,6 +32,7 @@ final class Learner implements AutoCloseable {
   private final Trainer trainer;
   private final Optimizer optimizer;
   private final GradientSum sum;
+  private double lastLoss = Double.NaN;
 
   Learner(
       Ops ops,
@@ -62,8 +63,14 @@ final class Learner implements AutoCloseable {
     return sum;
   }
 
-  ModelConfig model() {
-    return model;
+  /** Updates made. */
+  int steps() {
+    return optimizer.steps();
+  }
+
+  /** Mean loss of the last update's batch; not a number before the first. */
+  double lastLoss() {
+    return lastLoss;
   }
 
   CompletableFuture<GradientReport> accumulate(List<TrainingExample> examples, Reuse reuse) {
@@ -72,6 +79,7 @@ final class Learner implements AutoCloseable {
 
   /** Hands over what was added up and begins a new sum. */
   HostGradient takeGradient() {
+    requireWholeSum();
     Map<ParameterId, float[]> values = new TreeMap<>();
     sum.gradient().forEach((id, tensor) -> values.put(id, ops.read(tensor)));
     HostGradient taken = new HostGradient(values, sum.report());
@@ -81,6 +89,7 @@ final class Learner implements AutoCloseable {
 
   /** Steps with what was added up, publishes the new version and begins a new sum. */
   TrainingStep step() {
+    requireWholeSum();
     GradientReport batch = sum.report();
     if (batch.examples() == 0) {
       throw new IllegalStateException(
@@ -88,10 +97,18 @@ final class Learner implements AutoCloseable {
     }
     try {
       double norm = optimizer.step(sum.gradient(), batch.weight());
+      lastLoss = batch.meanLoss();
       long version = trainable.publish(store, optimizer.values()).version();
       return new TrainingStep(version, optimizer.steps(), batch, norm);
     } finally {
       sum.clear(ops);
+    }
+  }
+
+  private void requireWholeSum() {
+    if (trainer.isAdding()) {
+      throw new IllegalStateException("A training job is under way, so the gradient is not whole."
+          + " Wait for the job's report first.");
     }
   }
 

@@ -26,6 +26,11 @@ public final class Counter {
     count.add(amount);
   }
 
+  /** Raises the value to a total that is kept elsewhere, by one thread; a lower one changes nothing. */
+  public void advanceTo(long total) {
+    add(Math.max(0, total - value()));
+  }
+
   /** The count; additions made at the same time may be missing. */
   public long value() {
     return count.sum();

@@ -24,9 +24,15 @@ public final class CrossEntropy implements AutoCloseable {
   /**
    * Allocates room for logits.
    *
-   * @param maxLogits the most logits held at once
+   * @param maxLogits the most logits held at once, at least {@link Weight#SLICE_STEP}
+   * @throws IllegalArgumentException when there are fewer
    */
   public CrossEntropy(Ops ops, MemoryScope parent, int maxLogits) {
+    if (maxLogits < Weight.SLICE_STEP) {
+      throw new IllegalArgumentException("The loss is computed for " + Weight.SLICE_STEP
+          + " tokens of the vocabulary at least, but may hold only " + maxLogits
+          + " logits. Raise maxLogits.");
+    }
     this.ops = ops;
     this.scope = parent.child("cross entropy");
     this.maxLogits = maxLogits;

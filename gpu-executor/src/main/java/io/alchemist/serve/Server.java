@@ -86,7 +86,7 @@ public final class Server implements AutoCloseable {
       throw new RequestException(
           RequestException.Kind.INVALID,
           "context_length_exceeded",
-          "messages",
+          null,
           "The prompt has " + prompt + " tokens, but the model's context holds " + contextTokens
               + " together with the answer. Shorten the prompt.");
     }
@@ -99,6 +99,12 @@ public final class Server implements AutoCloseable {
           "Prompt and answer may come to " + most + " tokens, but this server's memory holds "
               + kvTokens
               + ". Ask for fewer tokens, or give the server more memory for keys and values.");
+    }
+    if (request.topLogProbs() < 0 || request.topLogProbs() > vocabSize) {
+      throw RequestException.invalid(
+          "top_logprobs",
+          "top_logprobs = " + request.topLogProbs() + " is not in [0, " + vocabSize
+              + "], the size of the vocabulary.");
     }
     for (int token : request.prompt()) {
       if (token < 0 || token >= vocabSize) {
@@ -193,7 +199,7 @@ public final class Server implements AutoCloseable {
   private List<Choice> run(StepPlan plan) {
     try {
       return runner.run(plan);
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | Error e) {
       LOG.error("A step of {} rows failed; its requests end with an error", plan.rows(), e);
       RequestException error = new RequestException(
           RequestException.Kind.UNAVAILABLE,
@@ -236,7 +242,20 @@ public final class Server implements AutoCloseable {
     sequence.append(token.id(), token.logProb());
     if (endOfTurn.contains(token.id())) {
       end(sequence, FinishReason.STOP, null);
-    } else if (!sequence.listener().onToken(token)) {
+      return;
+    }
+    boolean goesOn;
+    try {
+      goesOn = sequence.listener().onToken(token);
+    } catch (RuntimeException e) {
+      LOG.error(
+          "The listener of request '{}' failed; it is cancelled",
+          sequence.request().id(),
+          e);
+      end(sequence, FinishReason.CANCELLED, null);
+      return;
+    }
+    if (!goesOn) {
       end(sequence, FinishReason.STOP, null);
     } else if (sequence.generated() >= sequence.request().maxTokens()
         || sequence.length() >= contextTokens) {
@@ -252,7 +271,11 @@ public final class Server implements AutoCloseable {
     store.unpin(sequence.weights());
     Turn turn = sequence.turn(finish);
     onTurn.accept(turn);
-    sequence.listener().onEnd(turn, error);
+    try {
+      sequence.listener().onEnd(turn, error);
+    } catch (RuntimeException e) {
+      LOG.error("The listener of request '{}' failed at its end", turn.id(), e);
+    }
   }
 
   /** Ends everything with an error, e.g. when the time to drain is over. */

@@ -9,9 +9,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.Deque;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -70,7 +70,7 @@ final class Packer {
     long version = versionOf.applyAsLong(left.element());
     List<TrainingExample> examples = new ArrayList<>();
     List<@Nullable Coverage> coverages = new ArrayList<>();
-    Set<Stretch> shared = new HashSet<>();
+    Map<Stretch, Integer> shared = new HashMap<>();
     int rows = 0;
     while (!left.isEmpty() && versionOf.applyAsLong(left.element()) == version) {
       TrainingExample example = left.element();
@@ -89,10 +89,11 @@ final class Packer {
       coverages.add(coverage);
       rows += more;
       if (coverage != null) {
-        coverage.runs().stream()
-            .filter(run -> run.logged() != null)
-            .map(Stretch::of)
-            .forEach(shared::add);
+        for (Covered run : coverage.runs()) {
+          if (run.logged() != null) {
+            shared.merge(Stretch.of(run), run.count(), Math::max);
+          }
+        }
       }
     }
     return new Pack(version, examples, coverages);
@@ -105,14 +106,15 @@ final class Packer {
     reversed.forEach(left::addFirst);
   }
 
-  private static int sharedTokens(@Nullable Coverage coverage, Set<Stretch> shared) {
+  /** Tokens that have a row already; a stretch may go on where another example that shares it ended. */
+  private static int sharedTokens(@Nullable Coverage coverage, Map<Stretch, Integer> shared) {
     if (coverage == null) {
       return 0;
     }
     int tokens = 0;
     for (Covered run : coverage.runs()) {
-      if (run.logged() != null && shared.contains(Stretch.of(run))) {
-        tokens += run.count();
+      if (run.logged() != null) {
+        tokens += Math.min(run.count(), shared.getOrDefault(Stretch.of(run), 0));
       }
     }
     return tokens;

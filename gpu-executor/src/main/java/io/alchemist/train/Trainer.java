@@ -59,6 +59,7 @@ public final class Trainer implements AutoCloseable {
     return thread;
   });
   private final Queue<Job> queue = new ArrayDeque<>();
+  private GradientReport total = GradientReport.NOTHING;
   private @Nullable Job current;
 
   /**
@@ -149,12 +150,25 @@ public final class Trainer implements AutoCloseable {
     return queue.size() + (current == null ? 0 : 1);
   }
 
+  /** All jobs done so far, together. */
+  public GradientReport total() {
+    return total;
+  }
+
   /** Device memory that passes take now, and the most they took. */
   public MemoryScope memory() {
     return scope;
   }
 
-  /** Runs one slice. A job that fails completes its future with the reason and leaves the trainer usable. */
+  /** Whether a job has begun and not ended: its sum may hold a part of its gradient. */
+  public boolean isAdding() {
+    return current != null;
+  }
+
+  /**
+   * Runs one slice. A job that fails completes its future with the reason and leaves the trainer usable. If it had added
+   * something already, its sum begins anew: a part of a gradient can't be taken out again.
+   */
   public void runSlice() {
     Job job = current;
     if (job == null) {
@@ -168,10 +182,16 @@ public final class Trainer implements AutoCloseable {
     boolean finished;
     try {
       finished = job.runSlice();
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | Error e) {
       current = null;
-      job.abandon();
-      job.done.completeExceptionally(e);
+      try {
+        job.abandon();
+        if (job.hasAdded) {
+          job.job.into().clear(ops);
+        }
+      } finally {
+        job.done.completeExceptionally(e);
+      }
       return;
     }
     job.took(System.nanoTime() - start);
@@ -179,6 +199,7 @@ public final class Trainer implements AutoCloseable {
       current = null;
       GradientReport report = job.finish();
       job.job.into().add(report);
+      total = total.plus(report);
       job.done.complete(report);
     }
   }
@@ -218,6 +239,7 @@ public final class Trainer implements AutoCloseable {
     private @Nullable WeightSet weights;
     private @Nullable ParameterSet apart;
     private int batchRows;
+    private boolean hasAdded;
 
     Job(GradientJob job) {
       this.job = job;
@@ -280,6 +302,8 @@ public final class Trainer implements AutoCloseable {
         // apart.
         target = target.zerosLike(ops, memory, "gradient apart");
         apart = target;
+      } else {
+        hasAdded = true;
       }
       pass = new MicroBatchPass(
           ops, memory, model, pinned, planned, reader, target, crossEntropy, work);
@@ -292,6 +316,7 @@ public final class Trainer implements AutoCloseable {
       }
       ParameterSet sum = job.into().gradient();
       if (apart != null) {
+        hasAdded = true;
         apart.forEach((id, tensor) -> ops.add(1, tensor, sum.tensor(id)));
       }
       double weight = 0;

@@ -1,0 +1,97 @@
+package io.alchemist.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.alchemist.cache.CacheStats;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+
+/** Where what serving recorded is when training reads it. */
+enum Tier {
+  /** Nothing left the device. */
+  DEVICE,
+  /** All activations are on the host, keys and values still on the device. */
+  HOST,
+  /** All on the host, keys and values too. */
+  HOST_ONLY,
+  /** Host memory holds a block or two; the rest is on disk. */
+  DISK,
+  /** Some on the device, some on the host, some gone, keys and values likewise. */
+  MIXED,
+  /** Believed to be on the host, but some blocks are not there any more. */
+  PARTLY_LOST,
+  /** Nothing is left. */
+  GONE;
+
+  private static final Duration LIMIT = Duration.ofSeconds(20);
+
+  CacheConfig cache(int pageTokens, int kvTokens, @Nullable Path directory) {
+    return switch (this) {
+      case DEVICE, GONE -> new CacheConfig(pageTokens, kvTokens, 16L << 20, 0, 0, null);
+      case HOST, HOST_ONLY, MIXED, PARTLY_LOST ->
+        new CacheConfig(pageTokens, kvTokens, 16L << 20, 64L << 20, 0, null);
+      case DISK ->
+        new CacheConfig(pageTokens, kvTokens, 16L << 20, 128 << 10, 64L << 20, directory);
+    };
+  }
+
+  /** Moves what was recorded to where it is to be. */
+  void arrange(Engine engine, Random random) {
+    switch (this) {
+      case DEVICE -> {}
+      case HOST, DISK -> offloadAll(engine);
+      case HOST_ONLY -> {
+        offloadAll(engine);
+        Engine.await(engine.inspect(e -> e.tree().evictPages(Integer.MAX_VALUE)));
+        assertThat(cache(engine).kvTokens()).isZero();
+      }
+      case MIXED -> {
+        offloadHalf(engine);
+        Engine.await(engine.inspect(e -> e.tree().evictActivations(random.nextInt(400_000))));
+        Engine.await(engine.inspect(e -> e.tree().evictPages(random.nextInt(400))));
+      }
+      case PARTLY_LOST -> {
+        offloadAll(engine);
+        int every = 3 + random.nextInt(8);
+        Engine.await(engine.inspect(e -> {
+          for (int id = random.nextInt(every); id < 10_000; id += every) {
+            e.host().remove(id);
+          }
+          return true;
+        }));
+      }
+      case GONE -> {
+        Engine.await(engine.inspect(e -> e.tree().evictActivations(Long.MAX_VALUE)));
+        Engine.await(engine.inspect(e -> e.tree().evictPages(Integer.MAX_VALUE)));
+      }
+    }
+  }
+
+  private static void offloadAll(Engine engine) {
+    await().atMost(LIMIT).pollInterval(Duration.ofMillis(5)).until(() -> {
+      Engine.await(engine.inspect(e -> {
+        e.mover().balance(0, 0);
+        return true;
+      }));
+      return cache(engine).deviceActivationBytes() == 0;
+    });
+  }
+
+  private static void offloadHalf(Engine engine) {
+    long all = cache(engine).deviceActivationBytes();
+    await().atMost(LIMIT).pollInterval(Duration.ofMillis(5)).until(() -> {
+      Engine.await(engine.inspect(e -> {
+        e.mover().balance(all / 2, all / 2);
+        return true;
+      }));
+      return cache(engine).deviceActivationBytes() <= all / 2;
+    });
+  }
+
+  static CacheStats cache(Engine engine) {
+    return Engine.await(engine.status()).cache();
+  }
+}
