@@ -9,6 +9,7 @@ import java.util.Arrays;
  */
 final class Attention {
   private static final int KEYS = AttentionTiles.KEYS;
+  private static final int LANES = Kernels.MAX_LANES;
 
   private final Kernels kernels;
   private final AttentionTiles tiles;
@@ -55,12 +56,13 @@ final class Attention {
     float[] packedP = scratch.floats(6, padded * KEYS);
     float[] o = scratch.floats(7, padded * dim);
     float[] m = scratch.floats(8, padded);
-    float[] l = scratch.floats(9, padded);
+    // l, in partial sums
+    float[] l = scratch.floats(9, padded * LANES);
     tiles.loadQueries(q, firstQuery, group, rows, (float) (1 / Math.sqrt(headDim)), rawQ);
     tiles.packLeft(rawQ, rows, headDim, dim, packedQ);
     Arrays.fill(o, 0, padded * dim, 0f);
     Arrays.fill(m, 0, padded, Float.NEGATIVE_INFINITY);
-    Arrays.fill(l, 0, padded, 0f);
+    Arrays.fill(l, 0, padded * LANES, 0f);
 
     for (int block = 0; block < start + queries; block += KEYS) {
       int count = Math.min(KEYS, start + queries - block);
@@ -87,14 +89,12 @@ final class Attention {
     }
 
     for (int r = 0; r < rows; r++) {
-      float inverse = 1 / l[r];
-      for (int d = 0; d < headDim; d++) {
-        o[r * dim + d] *= inverse;
-      }
+      float sum = Kernels.total(l, r * LANES);
+      scale(o, r * dim, headDim, 1 / sum);
       int to = tiles.queryOffset(firstQuery, group, r);
       out.store(to, o, r * dim, headDim);
       int head = group * ratio + r % ratio;
-      logSumExp.set((firstQuery + r / ratio) * heads + head, (float) (m[r] + Math.log(l[r])));
+      logSumExp.set((firstQuery + r / ratio) * heads + head, (float) (m[r] + Math.log(sum)));
     }
   }
 
@@ -102,15 +102,21 @@ final class Attention {
   private void softmax(
       float[] s, int offset, int visible, int r, float[] m, float[] l, float[] o, int dim) {
     float max = Math.max(m[r], kernels.max(s, offset, visible));
-    float correction = m[r] == max ? 1 : Exp.exp(m[r] - max);
-    float sum = kernels.expShifted(s, offset, visible, max);
-    Arrays.fill(s, offset + visible, offset + KEYS, 0f);
-    l[r] = l[r] * correction + sum;
-    m[r] = max;
-    if (correction != 1) {
-      for (int d = 0; d < dim; d++) {
-        o[r * dim + d] *= correction;
-      }
+    if (m[r] != max) {
+      float correction = Exp.exp(m[r] - max);
+      scale(l, r * LANES, LANES, correction);
+      scale(o, r * dim, dim, correction);
+      m[r] = max;
+    }
+    kernels.expShifted(s, offset, visible, max, l, r * LANES);
+    if (visible < KEYS) {
+      Arrays.fill(s, offset + visible, offset + KEYS, 0f);
+    }
+  }
+
+  private static void scale(float[] x, int offset, int n, float factor) {
+    for (int i = offset; i < offset + n; i++) {
+      x[i] *= factor;
     }
   }
 }

@@ -66,18 +66,17 @@ final class AttentionGradient {
     float[] dKey = scratch.floats(12, KEYS * dim);
     float[] dQ = scratch.floats(13, padded * dim);
     float[] delta = scratch.floats(14, padded);
-    float[] line = scratch.floats(15, 2 * headDim);
+    float[] line = scratch.floats(15, dim);
+    float[] line2 = scratch.floats(16, dim);
+    float[] unused = scratch.floats(17, Kernels.MAX_LANES);
 
     tiles.loadQueries(t.dOut, firstQuery, group, rows, 1, raw);
     tiles.packLeft(raw, rows, headDim, dim, leftDo);
     tiles.packRight(raw, rows, rightDo);
     for (int r = 0; r < rows; r++) {
       t.out.load(tiles.queryOffset(firstQuery, group, r), line, 0, headDim);
-      float sum = 0;
-      for (int d = 0; d < headDim; d++) {
-        sum += line[d] * raw[r * dim + d];
-      }
-      delta[r] = sum;
+      t.dOut.load(tiles.queryOffset(firstQuery, group, r), line2, 0, headDim);
+      delta[r] = kernels.dot(line, line2, headDim);
     }
     // The scale is in q, so dK has it too; dQ gets it at the end.
     tiles.loadQueries(t.q, firstQuery, group, rows, scale, rawQ);
@@ -104,12 +103,13 @@ final class AttentionGradient {
         int visible = Math.min(KEYS, start + r / ratio + 1 - block);
         int at = r * KEYS;
         int head = group * ratio + r % ratio;
-        kernels.expShifted(p, at, visible, t.logSumExp.at((firstQuery + r / ratio) * heads + head));
-        Arrays.fill(p, at + visible, at + KEYS, 0f);
-        for (int j = 0; j < visible; j++) {
-          ds[at + j] = p[at + j] * (ds[at + j] - delta[r]);
+        float shift = t.logSumExp.at((firstQuery + r / ratio) * heads + head);
+        kernels.expShifted(p, at, visible, shift, unused, 0);
+        scoreGradient(p, ds, at, visible, delta[r]);
+        if (visible < KEYS) {
+          Arrays.fill(p, at + visible, at + KEYS, 0f);
+          Arrays.fill(ds, at + visible, at + KEYS, 0f);
         }
-        Arrays.fill(ds, at + visible, at + KEYS, 0f);
       }
       Arrays.fill(p, rows * KEYS, padded * KEYS, 0f);
       Arrays.fill(ds, rows * KEYS, padded * KEYS, 0f);
@@ -131,11 +131,16 @@ final class AttentionGradient {
       accumulate(run, group, groups, block, count, dKey, t.dKeys, line);
     }
 
+    AttentionTiles.scale(dQ, rows * dim, scale);
     for (int r = 0; r < rows; r++) {
-      for (int d = 0; d < headDim; d++) {
-        dQ[r * dim + d] *= scale;
-      }
       t.dQ.store(tiles.queryOffset(firstQuery, group, r), dQ, r * dim, headDim);
+    }
+  }
+
+  /** ds = p (ds - delta), n elements. */
+  private static void scoreGradient(float[] p, float[] ds, int offset, int n, float delta) {
+    for (int i = offset; i < offset + n; i++) {
+      ds[i] = p[i] * (ds[i] - delta);
     }
   }
 
@@ -146,10 +151,14 @@ final class AttentionGradient {
     for (int j = 0; j < count; j++) {
       int at = (runs.keyRow(run, first + j) * groups + group) * headDim;
       to.load(at, line, 0, headDim);
-      for (int i = 0; i < headDim; i++) {
-        line[i] += d[j * dim + i];
-      }
+      addTo(line, d, j * dim, headDim);
       to.store(at, line, 0, headDim);
+    }
+  }
+
+  private static void addTo(float[] sum, float[] x, int offset, int n) {
+    for (int i = 0; i < n; i++) {
+      sum[i] += x[offset + i];
     }
   }
 }

@@ -1,5 +1,7 @@
 package io.alchemist.tensor.cpu;
 
+import java.util.Arrays;
+
 /**
  * The pieces that attention and its gradient are made of, for one key/value head g. The query heads of one group stand
  * together: row {@code m} of a block is query {@code m / ratio} and head {@code g * ratio + m % ratio}, so keys and values are
@@ -9,7 +11,7 @@ final class AttentionTiles {
   /** Positions of a key block. */
   static final int KEYS = 64;
   /** Rows of a query block, or a little more where the ratio does not divide it. */
-  static final int QUERY_ROWS = 128;
+  static final int QUERY_ROWS = 256;
 
   static final int ROWS = Kernels.TILE_ROWS;
 
@@ -60,27 +62,35 @@ final class AttentionTiles {
   /** Rows of a (T, H · D) tensor, times scale: (rows, paddedDim), the rest 0. */
   void loadQueries(Floats from, int firstQuery, int group, int rows, float scale, float[] to) {
     int dim = paddedDim();
-    for (int m = 0; m < padded(rows); m++) {
-      if (m < rows) {
-        from.load(queryOffset(firstQuery, group, m), to, m * dim, headDim);
-      }
-      for (int d = 0; d < dim; d++) {
-        int i = m * dim + d;
-        to[i] = m < rows && d < headDim ? to[i] * scale : 0;
-      }
+    int padded = padded(rows) * dim;
+    if (dim > headDim) {
+      Arrays.fill(to, 0, padded, 0f);
+    } else {
+      Arrays.fill(to, rows * dim, padded, 0f);
+    }
+    for (int m = 0; m < rows; m++) {
+      from.load(queryOffset(firstQuery, group, m), to, m * dim, headDim);
+    }
+    if (scale != 1) {
+      scale(to, rows * dim, scale);
+    }
+  }
+
+  /** x *= scale for n elements. */
+  static void scale(float[] x, int n, float scale) {
+    for (int i = 0; i < n; i++) {
+      x[i] *= scale;
     }
   }
 
   /** Keys or values of {@code count} positions from {@code first}: (KEYS, paddedDim), the rest 0. */
   void loadKeys(Floats from, int run, int group, int first, int count, float[] to) {
     int dim = paddedDim();
-    for (int j = 0; j < KEYS; j++) {
-      if (j < count) {
-        from.load((runs.slot(run, first + j) * groups + group) * headDim, to, j * dim, headDim);
-      }
-      for (int d = j < count ? headDim : 0; d < dim; d++) {
-        to[j * dim + d] = 0;
-      }
+    if (count < KEYS || dim > headDim) {
+      Arrays.fill(to, 0, KEYS * dim, 0f);
+    }
+    for (int j = 0; j < count; j++) {
+      from.load((runs.slot(run, first + j) * groups + group) * headDim, to, j * dim, headDim);
     }
   }
 
@@ -122,7 +132,7 @@ final class AttentionTiles {
     for (int m = fromRow / ROWS * ROWS; m < rows; m += ROWS) {
       int tileRows = Math.min(ROWS, rows - m);
       for (int p = 0; p < cols; p += width) {
-        kernels.tile(tileRows, a, m * inner, b, p * inner, inner, c, m * cols + p, cols);
+        kernels.tile(tileRows, width, a, m * inner, b, p * inner, inner, c, m * cols + p, cols);
       }
     }
   }

@@ -2,7 +2,7 @@ package io.alchemist.tensor.cpu;
 
 /**
  * exp(v) = 2^k exp(r) with r = v - k ln 2 in [-ln 2 / 2, ln 2 / 2], and exp(r) by a polynomial: the constants and the plain
- * form. Relative error about 2e-7; results below the normal range are 0.
+ * form. Relative error about 2e-7; results below 2^-127 are 0.
  */
 final class Exp {
   static final float LOG2_E = 1.442695f;
@@ -12,7 +12,10 @@ final class Exp {
   static final float LN2_HIGH = 0.6933594f;
 
   static final float LN2_LOW = -2.1219444E-4f;
-  static final float SMALLEST = -87.3f;
+  /** Below this v is taken for it: 2^k becomes 0, and so the result. */
+  static final float SMALLEST = -88f;
+  /** The largest v that is needed. */
+  static final float LARGEST = 80f;
   /** The bits of 1. */
   static final int ONE = 0x3f800000;
 
@@ -26,11 +29,9 @@ final class Exp {
 
   private Exp() {}
 
-  /** For v up to 80. */
-  static float exp(float v) {
-    if (v < SMALLEST) {
-      return 0;
-    }
+  /** For values up to {@link #LARGEST}. */
+  static float exp(float value) {
+    float v = Math.max(value, SMALLEST);
     float shifted = v * LOG2_E + ROUND;
     float whole = shifted - ROUND;
     float r = v - whole * LN2_HIGH - whole * LN2_LOW;

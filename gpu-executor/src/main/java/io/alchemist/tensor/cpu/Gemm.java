@@ -1,14 +1,13 @@
 package io.alchemist.tensor.cpu;
 
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Y = alpha A B + beta Y, cut into pieces for the pool.
  *
  * <p>A's rows are first packed eight by eight, interleaved, once for all threads. A piece is a range of B's panels times a
- * range of A's tiles: it brings a panel of B into the cache as {@code (inner, panelWidth)} and runs {@link Kernels#tile}
+ * range of A's tiles: it brings some panels of B into the cache as {@code (inner, panelWidth)} and runs {@link Kernels#tile}
  * along A. Each element is one chain of sums over k ascending, wherever it lies: k blocks pass it on through memory.
  */
 final class Gemm {
@@ -20,16 +19,14 @@ final class Gemm {
 
   /** The right matrix, by panels of columns. */
   interface Right {
-    /** Writes rows {@code from} to {@code from + count} of a panel, (count, panelWidth). */
-    void load(int panel, int from, int count, float[] to, Scratch scratch);
+    /** Writes rows {@code from} to {@code from + count} of a panel, (count, panelWidth), at {@code toOffset}. */
+    void load(int panel, int from, int count, float[] to, int toOffset, Scratch scratch);
   }
 
   /** A right matrix that lies in native memory as panels (inner, panelWidth), and may be read from there. */
   record Streamed(ByteBuffer bytes, int offsetBytes) {}
 
   private static final int ROWS = Kernels.TILE_ROWS;
-  /** Rows of a panel worked on at once: with a tile of A it stays in the second-level cache. */
-  private static final int INNER_BLOCK = 1024;
   /** Elements of A packed at once; bounds the scratch memory. */
   private static final int LEFT_BLOCK = 1 << 22;
   /** Up to this many rows a panel is not worth copying. */
@@ -38,8 +35,6 @@ final class Gemm {
   private static final long SMALLEST_PIECE = 1 << 19;
 
   private static final int PIECES_PER_THREAD = 6;
-  private static final int PANEL = 0;
-  private static final int TILES = 1;
 
   private final Kernels kernels;
   private final CpuPool pool;
@@ -98,7 +93,12 @@ final class Gemm {
 
     int width = kernels.panelWidth();
     int panels = (cols + width - 1) / width;
-    int wanted = pieces((long) rows * inner * panels * width, panels * tiles);
+    long multiplyAdds = (long) rows * inner * panels * width;
+    if (streamed != null && rows <= STREAM_ROWS) {
+      // Few rows take as long as the panels take to come from memory.
+      multiplyAdds = Math.max(multiplyAdds, multiplyAdds / rows * ROWS);
+    }
+    int wanted = pieces(multiplyAdds, panels * tiles);
     int panelCuts = Math.min(panels, wanted);
     int tileCuts = Math.min(tiles, (wanted + panelCuts - 1) / panelCuts);
     pool.run(panelCuts * tileCuts, (piece, thread) -> {
@@ -107,64 +107,16 @@ final class Gemm {
       int firstTile = (int) ((long) tiles * tileCut / tileCuts);
       int lastTile = (int) ((long) tiles * (tileCut + 1) / tileCuts);
       int lastPanel = (int) ((long) panels * (panelCut + 1) / panelCuts);
-      for (int p = (int) ((long) panels * panelCut / panelCuts); p < lastPanel; p++) {
-        int pieceRows = Math.min(lastTile * ROWS, rows) - firstTile * ROWS;
-        float[] c = multiplyPanel(
-            p,
-            pieceRows,
-            inner,
-            a,
-            firstTile * tileSize,
-            right,
-            pieceRows <= STREAM_ROWS ? streamed : null,
-            scratch[thread]);
-        kernels.write(
-            pieceRows,
-            Math.min(width, cols - p * width),
-            alpha,
-            c,
-            0,
-            width,
-            beta,
-            y.bytes(),
-            y.byteOffset((firstRow + firstTile * ROWS) * cols + p * width),
-            cols);
+      int row = firstTile * ROWS;
+      int pieceRows = Math.min(lastTile * ROWS, rows) - row;
+      boolean stream = streamed != null && pieceRows <= STREAM_ROWS;
+      PanelProduct product = new PanelProduct(
+          kernels, inner, cols, a, right, stream ? streamed : null, alpha, beta, y, firstRow);
+      int group = product.panelsAtOnce();
+      for (int p = (int) ((long) panels * panelCut / panelCuts); p < lastPanel; p += group) {
+        product.run(p, Math.min(group, lastPanel - p), row, pieceRows, scratch[thread]);
       }
     });
-  }
-
-  /** The product of some rows with one panel, (rows, panelWidth). */
-  private float[] multiplyPanel(
-      int panel,
-      int rows,
-      int inner,
-      float[] a,
-      int aOffset,
-      Right right,
-      @Nullable Streamed streamed,
-      Scratch own) {
-    int width = kernels.panelWidth();
-    int padded = (rows + ROWS - 1) / ROWS * ROWS;
-    float[] c = own.floats(TILES, padded * width);
-    Arrays.fill(c, 0, padded * width, 0f);
-    float[] b = own.floats(PANEL, streamed != null ? 0 : Math.min(inner, INNER_BLOCK) * width);
-    for (int k = 0; k < inner; k += INNER_BLOCK) {
-      int count = Math.min(INNER_BLOCK, inner - k);
-      if (streamed == null) {
-        right.load(panel, k, count, b, own);
-      }
-      for (int row = 0; row < rows; row += ROWS) {
-        int tileRows = Math.min(ROWS, rows - row);
-        int from = aOffset + row * inner + k * ROWS;
-        if (streamed == null) {
-          kernels.tile(tileRows, a, from, b, 0, count, c, row * width, width);
-        } else {
-          int offset = streamed.offsetBytes() + (panel * inner + k) * width * Float.BYTES;
-          kernels.tile(tileRows, a, from, streamed.bytes(), offset, count, c, row * width, width);
-        }
-      }
-    }
-    return c;
   }
 
   private int pieces(long multiplyAdds, int most) {

@@ -12,6 +12,9 @@ interface Kernels {
   /** Rows that lie interleaved in a packed left-hand matrix, and rows of a tile. */
   int TILE_ROWS = 8;
 
+  /** Partial sums of a kernel. */
+  int MAX_LANES = 16;
+
   /** The instruction set, for people. */
   String description();
 
@@ -22,12 +25,14 @@ interface Kernels {
    * Adds a product to a tile: c[r][j] += sum over k of a[k][r] b[k][j], k ascending, one rounding each.
    *
    * @param rows how many of the tile's rows are wanted, 1 to {@link #TILE_ROWS}; the others become undefined
+   * @param cols likewise how many columns, 1 to {@link #panelWidth}
    * @param a (inner, TILE_ROWS) at {@code aOffset}
    * @param b (inner, panelWidth) at {@code bOffset}
    * @param c (TILE_ROWS, panelWidth) at {@code cOffset}, rows {@code cStride} apart
    */
   void tile(
       int rows,
+      int cols,
       float[] a,
       int aOffset,
       float[] b,
@@ -40,6 +45,7 @@ interface Kernels {
   /** The same with the panel in native memory, for so few rows that copying it does not pay. */
   void tile(
       int rows,
+      int cols,
       float[] a,
       int aOffset,
       ByteBuffer b,
@@ -77,12 +83,25 @@ interface Kernels {
   float max(float[] x, int offset, int n);
 
   /**
-   * x = exp(x - shift) for n elements and their sum; relative error about 2e-7. Results below the normal range are 0. For
-   * x - shift up to 80. The elements up to the next multiple of 16 are overwritten with 0.
+   * x = exp(x - shift) for n elements; relative error about 2e-7, results below 2^-127 are 0. For x - shift up to 80. The
+   * elements up to the next multiple of 16 are overwritten with 0.
+   *
+   * @param sums {@link #MAX_LANES} partial sums at {@code sumsOffset}, to which the results are added; {@link #total} adds
+   *     them up
    */
-  float expShifted(float[] x, int offset, int n, float shift);
+  void expShifted(float[] x, int offset, int n, float shift, float[] sums, int sumsOffset);
 
-  /** out = 1 / (1 + exp(-z)). */
+  /** The sum of {@link #MAX_LANES} partial sums, in a fixed order; they are overwritten. */
+  static float total(float[] sums, int offset) {
+    for (int half = MAX_LANES / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) {
+        sums[offset + i] += sums[offset + half + i];
+      }
+    }
+    return sums[offset];
+  }
+
+  /** out = 1 / (1 + exp(-z)); for z below -80 perhaps no less than at -80. */
   void sigmoid(float[] z, float[] out, int n);
 
   /** The sum of x y, in float32. The elements up to the next multiple of 16 are overwritten with 0. */

@@ -63,8 +63,8 @@ final class Linear {
         inputs,
         w.outputs(),
         rowsOf(Floats.of(x), inputs),
-        (panel, from, count, to, own) ->
-            panels.load(start + (panel * inputs + from) * width, to, 0, count * width),
+        (panel, from, count, to, toOffset, own) ->
+            panels.load(start + (panel * inputs + from) * width, to, toOffset, count * width),
         new Gemm.Streamed(panels.bytes(), panels.byteOffset(start)),
         alpha,
         beta,
@@ -77,17 +77,18 @@ final class Linear {
     int outputs = w.outputs();
     Floats panels = Floats.of(w.packed());
     int start = start(w);
-    Gemm.Right right = (panel, from, count, to, own) -> {
+    Gemm.Right right = (panel, from, count, to, toOffset, own) -> {
       int firstInput = panel * width;
       int cols = Math.min(width, inputs - firstInput);
       float[] block = own.floats(ROW, width * width);
       if (cols < width) {
-        Arrays.fill(to, 0, count * width, 0f);
+        Arrays.fill(to, toOffset, toOffset + count * width, 0f);
       }
       for (int n = 0; n < count; n += width) {
         int panelOfW = (from + n) / width;
         panels.load(start + (panelOfW * inputs + firstInput) * width, block, 0, cols * width);
-        kernels.transpose(cols, Math.min(width, count - n), block, 0, width, to, n * width, width);
+        kernels.transpose(
+            cols, Math.min(width, count - n), block, 0, width, to, toOffset + n * width, width);
       }
     };
     gemm.run(
@@ -119,13 +120,13 @@ final class Linear {
             left.load(t * outputs + row, to, toOffset + t * ROWS, rows);
           }
         },
-        (panel, from, count, to, own) -> {
+        (panel, from, count, to, toOffset, own) -> {
           int cols = Math.min(width, inputs - panel * width);
           if (cols < width) {
-            Arrays.fill(to, 0, count * width, 0f);
+            Arrays.fill(to, toOffset, toOffset + count * width, 0f);
           }
           for (int t = 0; t < count; t++) {
-            right.load((from + t) * inputs + panel * width, to, t * width, cols);
+            right.load((from + t) * inputs + panel * width, to, toOffset + t * width, cols);
           }
         },
         null,

@@ -1,5 +1,7 @@
 package io.alchemist.tensor.cpu;
 
+import java.util.Arrays;
+
 /** Softmax over a vocabulary, row by row, in chunks that stay in the cache; sums of chunks are added in double. */
 final class Loss {
   static final int CHUNK = 4096;
@@ -18,6 +20,7 @@ final class Loss {
   static double logSumExp(Kernels kernels, Floats x, int from, int count, float[] chunk) {
     double max = Double.NEGATIVE_INFINITY;
     double sum = 0;
+    float[] partial = new float[Kernels.MAX_LANES];
     for (int i = 0; i < count; i += CHUNK) {
       int n = Math.min(CHUNK, count - i);
       x.load(from + i, chunk, 0, n);
@@ -30,7 +33,9 @@ final class Loss {
       } else if (Float.isNaN(chunkMax)) {
         return Double.NaN;
       }
-      sum += kernels.expShifted(chunk, 0, n, (float) max);
+      Arrays.fill(partial, 0);
+      kernels.expShifted(chunk, 0, n, (float) max, partial, 0);
+      sum += Kernels.total(partial, 0);
     }
     return max == Double.NEGATIVE_INFINITY ? max : max + Math.log(sum);
   }
@@ -74,12 +79,13 @@ final class Loss {
       Floats logSumExp) {
     pool.run(rows, (t, thread) -> {
       float[] chunk = scratch[thread].floats(0, CHUNK);
+      float[] unused = new float[Kernels.MAX_LANES];
       float weight = weights.at(t);
       long target = (long) targets.at(t) - firstToken;
       for (int i = 0; i < cols; i += CHUNK) {
         int n = Math.min(CHUNK, cols - i);
         logits.load(t * cols + i, chunk, 0, n);
-        kernels.expShifted(chunk, 0, n, logSumExp.at(t));
+        kernels.expShifted(chunk, 0, n, logSumExp.at(t), unused, 0);
         if (target >= i && target < i + n) {
           chunk[(int) target - i] -= 1;
         }

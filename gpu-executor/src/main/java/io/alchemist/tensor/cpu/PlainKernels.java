@@ -20,6 +20,7 @@ final class PlainKernels implements Kernels {
   @Override
   public void tile(
       int rows,
+      int cols,
       float[] a,
       int aOffset,
       float[] b,
@@ -43,6 +44,7 @@ final class PlainKernels implements Kernels {
   @Override
   public void tile(
       int rows,
+      int cols,
       float[] a,
       int aOffset,
       ByteBuffer b,
@@ -94,10 +96,33 @@ final class PlainKernels implements Kernels {
       float[] to,
       int toOffset,
       int toStride) {
-    for (int i = 0; i < rows; i++) {
+    int whole = rows - rows % ROWS;
+    for (int i = 0; i < whole; i += ROWS) {
+      transpose8(cols, from, fromOffset + i * fromStride, fromStride, to, toOffset + i, toStride);
+    }
+    for (int i = whole; i < rows; i++) {
       for (int j = 0; j < cols; j++) {
         to[toOffset + j * toStride + i] = from[fromOffset + i * fromStride + j];
       }
+    }
+  }
+
+  /** Eight rows at once, so that what is written lies together. */
+  private static void transpose8(
+      int cols, float[] from, int row, int fromStride, float[] to, int toOffset, int toStride) {
+    int row2 = row + 2 * fromStride;
+    int row4 = row + 4 * fromStride;
+    int row6 = row + 6 * fromStride;
+    for (int j = 0; j < cols; j++) {
+      int t = toOffset + j * toStride;
+      to[t] = from[row + j];
+      to[t + 1] = from[row + fromStride + j];
+      to[t + 2] = from[row2 + j];
+      to[t + 3] = from[row2 + fromStride + j];
+      to[t + 4] = from[row4 + j];
+      to[t + 5] = from[row4 + fromStride + j];
+      to[t + 6] = from[row6 + j];
+      to[t + 7] = from[row6 + fromStride + j];
     }
   }
 
@@ -111,17 +136,15 @@ final class PlainKernels implements Kernels {
   }
 
   @Override
-  public float expShifted(float[] x, int offset, int n, float shift) {
-    float sum = 0;
+  public void expShifted(float[] x, int offset, int n, float shift, float[] sums, int sumsOffset) {
     for (int i = 0; i < n; i++) {
       float e = Exp.exp(x[offset + i] - shift);
       x[offset + i] = e;
-      sum += e;
+      sums[sumsOffset + i % MAX_LANES] += e;
     }
     for (int i = n; i % W != 0; i++) {
       x[offset + i] = 0;
     }
-    return sum;
   }
 
   @Override

@@ -51,7 +51,7 @@ final class Sampler {
     for (int i = 0; i < cols; i++) {
       weights[i] = Math.max((row[i] - max) / setting.temperature(), -200f);
     }
-    kernels.expShifted(weights, 0, cols, 0);
+    kernels.expShifted(weights, 0, cols, 0, new float[Kernels.MAX_LANES], 0);
 
     boolean bounded = setting.topK() > 0 && setting.topK() < cols;
     long[] order;

@@ -5,7 +5,7 @@ package io.alchemist.tensor.cpu;
  * contents are undefined.
  */
 final class Scratch {
-  private static final int SLOTS = 16;
+  private static final int SLOTS = 20;
   // Room behind the end for a loop that works in whole vectors.
   private static final int SLACK = 64;
 

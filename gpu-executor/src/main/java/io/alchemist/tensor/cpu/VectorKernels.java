@@ -4,9 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -15,16 +13,36 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>Sums over lanes are folded by hand in a fixed order: the API leaves the order of its own reduction open, and with it the
  * last bit. All of the process must use one vector length: with a second one the compiler no longer knows the type of any
  * vector, and each kernel becomes slower by a factor of 20.
+ *
+ * <p>Whether the compiler keeps vectors in registers must not depend on what ran before. So a method is called on a vector just
+ * made from the species, whose type is known, never on a sum carried around a loop or on a converted vector ({@code e.add(sum)}, not {@code
+ * sum.add(e)}); there are no masks and no shuffles; constants are vectors in static fields; and a method
+ * has few vector operations, as the compiler gives up on those of a long one.
  */
 final class VectorKernels implements Kernels {
   private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
   private static final int L = S.length();
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
-  private static final VectorShuffle<Float> BY_8 = VectorShuffle.iota(S, 8 % L, 1, true);
-  private static final VectorShuffle<Float> BY_4 = VectorShuffle.iota(S, 4, 1, true);
-  private static final VectorShuffle<Float> BY_2 = VectorShuffle.iota(S, 2, 1, true);
-  private static final VectorShuffle<Float> BY_1 = VectorShuffle.iota(S, 1, 1, true);
+  private static final FloatVector C2 = FloatVector.broadcast(S, Exp.C2);
+  private static final FloatVector C3 = FloatVector.broadcast(S, Exp.C3);
+  private static final FloatVector C4 = FloatVector.broadcast(S, Exp.C4);
+  private static final FloatVector C5 = FloatVector.broadcast(S, Exp.C5);
+  private static final FloatVector C6 = FloatVector.broadcast(S, Exp.C6);
+  private static final FloatVector C7 = FloatVector.broadcast(S, Exp.C7);
+  private static final FloatVector LOG2_E = FloatVector.broadcast(S, Exp.LOG2_E);
+  private static final FloatVector ROUND = FloatVector.broadcast(S, Exp.ROUND);
+  private static final FloatVector SMALLEST = FloatVector.broadcast(S, Exp.SMALLEST);
+  private static final FloatVector LARGEST = FloatVector.broadcast(S, Exp.LARGEST);
+  private static final FloatVector MINUS_LN2_HIGH = FloatVector.broadcast(S, -Exp.LN2_HIGH);
+  private static final FloatVector MINUS_LN2_LOW = FloatVector.broadcast(S, -Exp.LN2_LOW);
+  private static final FloatVector ZERO = FloatVector.zero(S);
+  private static final FloatVector ONE = FloatVector.broadcast(S, 1f);
+  /** Moves whole numbers into the exponent of a float, as a product. */
+  private static final IntVector EXPONENT = IntVector.broadcast(I, 1 << 23);
+
+  private static final IntVector BITS_OF_ONE = IntVector.broadcast(I, Exp.ONE);
 
   private final PlainKernels plain = new PlainKernels();
 
@@ -48,6 +66,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void tile(
       int rows,
+      int cols,
       float[] a,
       int aOffset,
       float[] b,
@@ -57,7 +76,9 @@ final class VectorKernels implements Kernels {
       int cOffset,
       int cStride) {
     if (rows > 4) {
-      if (L == 16) {
+      if (L == 16 && cols <= L) {
+        VectorTiles.narrow8(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
+      } else if (L == 16) {
         VectorTiles.rows8(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
       } else {
         // 16 registers hold a tile of 4 rows only.
@@ -76,6 +97,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void tile(
       int rows,
+      int cols,
       float[] a,
       int aOffset,
       ByteBuffer b,
@@ -115,14 +137,11 @@ final class VectorKernels implements Kernels {
       int yStride) {
     int whole = cols - cols % L;
     for (int r = 0; r < rows; r++) {
-      int from = cOffset + r * cStride;
       int to = yOffsetBytes + r * yStride * Float.BYTES;
-      for (int j = 0; j < whole; j += L) {
-        FloatVector v = FloatVector.fromArray(S, c, from + j).mul(alpha);
-        if (beta != 0) {
-          v = v.add(FloatVector.fromByteBuffer(S, y, to + j * Float.BYTES, ORDER));
-        }
-        v.intoByteBuffer(y, to + j * Float.BYTES, ORDER);
+      if (beta == 0) {
+        store(whole, alpha, c, cOffset + r * cStride, y, to);
+      } else {
+        add(whole, alpha, c, cOffset + r * cStride, y, to);
       }
     }
     if (whole < cols) {
@@ -137,6 +156,23 @@ final class VectorKernels implements Kernels {
           y,
           yOffsetBytes + whole * Float.BYTES,
           yStride);
+    }
+  }
+
+  private static void store(int n, float alpha, float[] c, int from, ByteBuffer y, int to) {
+    for (int j = 0; j < n; j += L) {
+      FloatVector.fromArray(S, c, from + j)
+          .mul(alpha)
+          .intoByteBuffer(y, to + j * Float.BYTES, ORDER);
+    }
+  }
+
+  private static void add(int n, float alpha, float[] c, int from, ByteBuffer y, int to) {
+    for (int j = 0; j < n; j += L) {
+      FloatVector.fromArray(S, c, from + j)
+          .mul(alpha)
+          .add(FloatVector.fromByteBuffer(S, y, to + j * Float.BYTES, ORDER))
+          .intoByteBuffer(y, to + j * Float.BYTES, ORDER);
     }
   }
 
@@ -158,11 +194,11 @@ final class VectorKernels implements Kernels {
     float max = x[offset];
     int whole = n - n % L;
     if (whole > 0) {
-      FloatVector m = FloatVector.fromArray(S, x, offset);
-      for (int i = L; i < whole; i += L) {
-        m = m.max(FloatVector.fromArray(S, x, offset + i));
+      FloatVector m = FloatVector.broadcast(S, max);
+      for (int i = 0; i < whole; i += L) {
+        m = FloatVector.fromArray(S, x, offset + i).max(m);
       }
-      max = m.reduceLanes(VectorOperators.MAX);
+      max = FloatVector.broadcast(S, max).max(m).reduceLanes(VectorOperators.MAX);
     }
     for (int i = whole; i < n; i++) {
       max = Math.max(max, x[offset + i]);
@@ -171,61 +207,51 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
-  public float expShifted(float[] x, int offset, int n, float shift) {
+  public void expShifted(float[] x, int offset, int n, float shift, float[] sums, int sumsOffset) {
     pad(x, offset, n, Float.NEGATIVE_INFINITY);
-    FloatVector sum = FloatVector.zero(S);
-    for (int i = 0; i < n; i += L) {
-      FloatVector v = FloatVector.fromArray(S, x, offset + i).sub(shift);
+    FloatVector shifts = FloatVector.broadcast(S, shift);
+    FloatVector sum = FloatVector.fromArray(S, sums, sumsOffset);
+    for (int i = offset; i < offset + n; i += L) {
+      FloatVector v = FloatVector.fromArray(S, x, i).sub(shifts).max(SMALLEST);
       // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits. (A shift of an
       // IntVector is not always compiled to one instruction, depending on what ran before; a
       // product is.)
-      FloatVector shifted = v.mul(Exp.LOG2_E).add(Exp.ROUND);
-      FloatVector whole = shifted.sub(Exp.ROUND);
-      FloatVector r = whole.fma(FloatVector.broadcast(S, -Exp.LN2_HIGH), v);
-      r = whole.fma(FloatVector.broadcast(S, -Exp.LN2_LOW), r);
-      FloatVector p = r.fma(FloatVector.broadcast(S, Exp.C7), FloatVector.broadcast(S, Exp.C6));
-      p = p.fma(r, FloatVector.broadcast(S, Exp.C5));
-      p = p.fma(r, FloatVector.broadcast(S, Exp.C4));
-      p = p.fma(r, FloatVector.broadcast(S, Exp.C3));
-      p = p.fma(r, FloatVector.broadcast(S, Exp.C2));
-      p = p.fma(r.mul(r), r).add(1f);
-      IntVector power = shifted.reinterpretAsInts().mul(1 << 23).add(Exp.ONE);
+      FloatVector shifted = v.mul(LOG2_E).add(ROUND);
+      FloatVector whole = shifted.sub(ROUND);
+      FloatVector r = whole.fma(MINUS_LN2_HIGH, v);
+      r = whole.fma(MINUS_LN2_LOW, r);
+      FloatVector p = r.fma(C7, C6);
+      p = p.fma(r, C5);
+      p = p.fma(r, C4);
+      p = p.fma(r, C3);
+      p = p.fma(r, C2);
+      p = p.fma(r.mul(r), r).add(ONE);
+      IntVector power = EXPONENT.mul(shifted.reinterpretAsInts()).add(BITS_OF_ONE);
       FloatVector e = p.mul(power.reinterpretAsFloats());
-      VectorMask<Float> tooSmall = v.compare(VectorOperators.LT, Exp.SMALLEST);
-      e = e.blend(0f, tooSmall);
-      e.intoArray(x, offset + i);
-      sum = sum.add(e);
+      e.intoArray(x, i);
+      sum = e.add(sum);
     }
-    if (L == 16) {
-      sum = sum.add(sum.rearrange(BY_8));
-    }
-    sum = sum.add(sum.rearrange(BY_4));
-    sum = sum.add(sum.rearrange(BY_2));
-    sum = sum.add(sum.rearrange(BY_1));
-    return sum.lane(0);
+    ZERO.add(sum).intoArray(sums, sumsOffset);
   }
 
   @Override
   public void sigmoid(float[] z, float[] out, int n) {
     for (int i = 0; i < n; i += L) {
-      FloatVector x = FloatVector.fromArray(S, z, i);
-      FloatVector v = x.abs().neg();
-      FloatVector shifted = v.mul(Exp.LOG2_E).add(Exp.ROUND);
-      FloatVector whole = shifted.sub(Exp.ROUND);
-      FloatVector r = whole.fma(FloatVector.broadcast(S, -Exp.LN2_HIGH), v);
-      r = whole.fma(FloatVector.broadcast(S, -Exp.LN2_LOW), r);
-      FloatVector p = r.fma(FloatVector.broadcast(S, Exp.C7), FloatVector.broadcast(S, Exp.C6));
-      p = p.fma(r, FloatVector.broadcast(S, Exp.C5));
-      p = p.fma(r, FloatVector.broadcast(S, Exp.C4));
-      p = p.fma(r, FloatVector.broadcast(S, Exp.C3));
-      p = p.fma(r, FloatVector.broadcast(S, Exp.C2));
-      p = p.fma(r.mul(r), r).add(1f);
-      IntVector power = shifted.reinterpretAsInts().mul(1 << 23).add(Exp.ONE);
+      // Bounded, so that e is finite: for z below -80 the result is 2e-35, not less.
+      FloatVector v = ZERO.sub(FloatVector.fromArray(S, z, i)).max(SMALLEST).min(LARGEST);
+      FloatVector shifted = v.mul(LOG2_E).add(ROUND);
+      FloatVector whole = shifted.sub(ROUND);
+      FloatVector r = whole.fma(MINUS_LN2_HIGH, v);
+      r = whole.fma(MINUS_LN2_LOW, r);
+      FloatVector p = r.fma(C7, C6);
+      p = p.fma(r, C5);
+      p = p.fma(r, C4);
+      p = p.fma(r, C3);
+      p = p.fma(r, C2);
+      p = p.fma(r.mul(r), r).add(ONE);
+      IntVector power = EXPONENT.mul(shifted.reinterpretAsInts()).add(BITS_OF_ONE);
       FloatVector e = p.mul(power.reinterpretAsFloats());
-      e = e.blend(0f, v.compare(VectorOperators.LT, Exp.SMALLEST));
-      FloatVector one = FloatVector.broadcast(S, 1f);
-      FloatVector top = one.blend(e, x.compare(VectorOperators.LT, 0f));
-      top.div(e.add(1f)).intoArray(out, i);
+      ONE.div(e.add(ONE)).intoArray(out, i);
     }
   }
 
@@ -237,13 +263,9 @@ final class VectorKernels implements Kernels {
     for (int i = 0; i < n; i += L) {
       sum = FloatVector.fromArray(S, x, i).fma(FloatVector.fromArray(S, y, i), sum);
     }
-    if (L == 16) {
-      sum = sum.add(sum.rearrange(BY_8));
-    }
-    sum = sum.add(sum.rearrange(BY_4));
-    sum = sum.add(sum.rearrange(BY_2));
-    sum = sum.add(sum.rearrange(BY_1));
-    return sum.lane(0);
+    float[] sums = new float[MAX_LANES];
+    ZERO.add(sum).intoArray(sums, 0);
+    return Kernels.total(sums, 0);
   }
 
   private static void pad(float[] x, int offset, int n, float with) {

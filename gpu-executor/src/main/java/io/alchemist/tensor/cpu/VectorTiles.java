@@ -95,6 +95,60 @@ final class VectorTiles {
     c7r.intoArray(c, o7 + L);
   }
 
+  /** The left half of a tile of 8 rows, for a matrix of so few columns. */
+  static void narrow8(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int inner,
+      float[] c,
+      int cOffset,
+      int cStride) {
+    int o1 = cOffset + cStride;
+    int o2 = o1 + cStride;
+    int o3 = o2 + cStride;
+    int o4 = o3 + cStride;
+    int o5 = o4 + cStride;
+    int o6 = o5 + cStride;
+    int o7 = o6 + cStride;
+    FloatVector c0 = FloatVector.fromArray(S, c, cOffset);
+    FloatVector c1 = FloatVector.fromArray(S, c, o1);
+    FloatVector c2 = FloatVector.fromArray(S, c, o2);
+    FloatVector c3 = FloatVector.fromArray(S, c, o3);
+    FloatVector c4 = FloatVector.fromArray(S, c, o4);
+    FloatVector c5 = FloatVector.fromArray(S, c, o5);
+    FloatVector c6 = FloatVector.fromArray(S, c, o6);
+    FloatVector c7 = FloatVector.fromArray(S, c, o7);
+    for (int k = 0; k < inner; k++) {
+      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
+      c0 = a0.fma(bl, c0);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
+      c1 = a1.fma(bl, c1);
+      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 2]);
+      c2 = a2.fma(bl, c2);
+      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 3]);
+      c3 = a3.fma(bl, c3);
+      FloatVector a4 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 4]);
+      c4 = a4.fma(bl, c4);
+      FloatVector a5 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 5]);
+      c5 = a5.fma(bl, c5);
+      FloatVector a6 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 6]);
+      c6 = a6.fma(bl, c6);
+      FloatVector a7 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 7]);
+      c7 = a7.fma(bl, c7);
+    }
+    c0.intoArray(c, cOffset);
+    c1.intoArray(c, o1);
+    c2.intoArray(c, o2);
+    c3.intoArray(c, o3);
+    c4.intoArray(c, o4);
+    c5.intoArray(c, o5);
+    c6.intoArray(c, o6);
+    c7.intoArray(c, o7);
+  }
+
   static void rows4(
       float[] a,
       int aOffset,
