@@ -9,11 +9,9 @@ import io.alchemist.engine.LearningConfig;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.model.Activations;
 import io.alchemist.serve.GenerationRequest;
-import io.alchemist.serve.RequestException;
-import io.alchemist.serve.SampledToken;
+import io.alchemist.serve.PendingTurn;
 import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.SchedulerConfig;
-import io.alchemist.serve.TokenListener;
 import io.alchemist.serve.Turn;
 import io.alchemist.tensor.MatmulRate;
 import io.alchemist.tensor.Ops;
@@ -38,7 +36,6 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Measures one engine on random weights of a given shape: matrix products, prefill, decode, the LoRA step recomputed and from
@@ -161,15 +158,17 @@ final class EngineBench {
       Timed perToken = new Timed();
       for (int i = 0; i < 3; i++) {
         List<CompletableFuture<Turn>> turns = new ArrayList<>();
-        List<TokenTimes> times = new ArrayList<>();
+        List<PendingTurn> times = new ArrayList<>();
         for (int s = 0; s < together; s++) {
-          TokenTimes listener = new TokenTimes();
+          PendingTurn listener = new PendingTurn();
           times.add(listener);
           turns.add(submit(engine, prompt(32), tokens, listener));
         }
         turns.forEach(CompletableFuture::join);
-        double first = times.stream().mapToLong(t -> t.first).max().orElse(0);
-        double last = times.stream().mapToLong(t -> t.last).max().orElse(0);
+        double first =
+            times.stream().mapToLong(PendingTurn::firstTokenNanos).max().orElse(0);
+        double last =
+            times.stream().mapToLong(PendingTurn::lastTokenNanos).max().orElse(0);
         perToken.add((last - first) * 1e-9 / ((tokens - 1.0) * together));
       }
       figures.put(
@@ -192,7 +191,7 @@ final class EngineBench {
       List<TrainingExample> batch = new ArrayList<>();
       for (int i = 0; i < examples; i++) {
         int[] prompt = prompt(PROMPT);
-        Turn turn = submit(engine, prompt, 1, new TokenTimes()).join();
+        Turn turn = submit(engine, prompt, 1, new PendingTurn()).join();
         batch.add(
             TrainingExample.completion(turn.id(), prompt, prompt(COMPLETION), turn.version()));
       }
@@ -239,9 +238,9 @@ final class EngineBench {
   private double ttft(Engine engine) {
     int[] prompt = prompt(PROMPT);
     long start = System.nanoTime();
-    TokenTimes times = new TokenTimes();
+    PendingTurn times = new PendingTurn();
     submit(engine, prompt, 1, times).join();
-    return (times.first - start) * 1e-9;
+    return (times.firstTokenNanos() - start) * 1e-9;
   }
 
   private int[] prompt(int length) {
@@ -249,35 +248,10 @@ final class EngineBench {
   }
 
   private CompletableFuture<Turn> submit(
-      Engine engine, int[] prompt, int maxTokens, TokenTimes times) {
+      Engine engine, int[] prompt, int maxTokens, PendingTurn times) {
     CompletableFuture<Void> queued = engine.generate(
         new GenerationRequest("bench-" + requests++, prompt, maxTokens, SamplingParams.GREEDY, 0),
         times);
-    return queued.thenCompose(done -> times.turn);
-  }
-
-  /** When tokens came. */
-  private static final class TokenTimes implements TokenListener {
-    private final CompletableFuture<Turn> turn = new CompletableFuture<>();
-    private volatile long first;
-    private volatile long last;
-
-    @Override
-    public boolean onToken(SampledToken token) {
-      last = System.nanoTime();
-      if (first == 0) {
-        first = last;
-      }
-      return true;
-    }
-
-    @Override
-    public void onEnd(Turn ended, @Nullable RequestException error) {
-      if (error == null) {
-        turn.complete(ended);
-      } else {
-        turn.completeExceptionally(error);
-      }
-    }
+    return queued.thenCompose(done -> times.turn());
   }
 }

@@ -14,8 +14,8 @@ public final class EngineDefaults {
   private static final int MAX_QUEUED = 256;
   private static final int KEPT_VERSIONS = 3;
   private static final int KEPT_TURNS = 10_000;
-  /** Keys and values of this many whole contexts are plenty. */
-  private static final int MAX_CONTEXTS = 16;
+  /** Keys and values of so many tokens for each sequence are plenty, on the whole. */
+  private static final int KV_TOKENS_PER_SEQUENCE = 2048;
 
   private EngineDefaults() {}
 
@@ -35,8 +35,8 @@ public final class EngineDefaults {
     EngineConfig bare = config(deviceBytes, threads, least, learning, endOfTurn);
     long rest = deviceBytes - MemoryPlan.of(model, bare).totalBytes();
     long kvTokenBytes = 8L * model.layers() * model.kvDim();
-    long kvTokens = Math.min(
-        (long) MAX_CONTEXTS * model.maxPositions(), model.maxPositions() + rest / 3 / kvTokenBytes);
+    long plenty = Math.max(model.maxPositions(), (long) MAX_SEQUENCES * KV_TOKENS_PER_SEQUENCE);
+    long kvTokens = Math.min(plenty, model.maxPositions() + rest / 3 / kvTokenBytes);
     long activationBytes = learning == null
         ? 0
         : Math.min(rest / 2, Activations.bytesPerRow(model) * model.layers() * kvTokens);

@@ -7,11 +7,9 @@ import io.alchemist.engine.LatencyTargets;
 import io.alchemist.engine.LoadedModel;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.serve.GenerationRequest;
-import io.alchemist.serve.RequestException;
-import io.alchemist.serve.SampledToken;
+import io.alchemist.serve.PendingTurn;
 import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.SchedulerConfig;
-import io.alchemist.serve.TokenListener;
 import io.alchemist.serve.Turn;
 import io.alchemist.tensor.cpu.CpuOps;
 import java.io.PrintWriter;
@@ -89,24 +87,10 @@ final class HelpDeskExam {
   }
 
   private CompletableFuture<Turn> ask(Engine engine, String id, String prompt) {
-    CompletableFuture<Turn> answer = new CompletableFuture<>();
     int[] tokens = model.tokenizer().encodeTemplated(prompt);
-    CompletableFuture<Void> queued = engine.generate(
-        new GenerationRequest(id, tokens, 64, SamplingParams.GREEDY, 0), new TokenListener() {
-          @Override
-          public boolean onToken(SampledToken token) {
-            return true;
-          }
-
-          @Override
-          public void onEnd(Turn turn, @Nullable RequestException error) {
-            if (error == null) {
-              answer.complete(turn);
-            } else {
-              answer.completeExceptionally(error);
-            }
-          }
-        });
-    return queued.thenCompose(done -> answer);
+    PendingTurn answer = new PendingTurn();
+    return engine
+        .generate(new GenerationRequest(id, tokens, 64, SamplingParams.GREEDY, 0), answer)
+        .thenCompose(queued -> answer.turn());
   }
 }
