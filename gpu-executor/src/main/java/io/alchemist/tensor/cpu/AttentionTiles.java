@@ -105,9 +105,21 @@ final class AttentionTiles {
   void packLeftTransposed(float[] from, int rows, int cols, float[] to) {
     for (int c = 0; c < cols; c += ROWS) {
       for (int m = 0; m < rows; m++) {
-        System.arraycopy(from, m * cols + c, to, c * rows + m * ROWS, ROWS);
+        copy8(from, m * cols + c, to, c * rows + m * ROWS);
       }
     }
+  }
+
+  /** Written out: a call of arraycopy takes longer than the copy. */
+  private static void copy8(float[] from, int at, float[] to, int toOffset) {
+    to[toOffset] = from[at];
+    to[toOffset + 1] = from[at + 1];
+    to[toOffset + 2] = from[at + 2];
+    to[toOffset + 3] = from[at + 3];
+    to[toOffset + 4] = from[at + 4];
+    to[toOffset + 5] = from[at + 5];
+    to[toOffset + 6] = from[at + 6];
+    to[toOffset + 7] = from[at + 7];
   }
 
   /** The right side of a product: (rows, paddedDim) as panels (rows, panelWidth). */

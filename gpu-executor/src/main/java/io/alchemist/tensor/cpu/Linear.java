@@ -13,6 +13,7 @@ import java.util.Arrays;
 final class Linear {
   private static final int ROWS = Kernels.TILE_ROWS;
   private static final int ROW = 2;
+  private static final int ROWS_APART = 16;
 
   private final Kernels kernels;
   private final CpuPool pool;
@@ -141,9 +142,13 @@ final class Linear {
       if (rows < ROWS) {
         Arrays.fill(to, toOffset, toOffset + inner * ROWS, 0f);
       }
-      float[] lines = own.floats(ROW, rows * cols);
-      matrix.load(row * cols, lines, 0, rows * cols);
-      kernels.transpose(rows, cols, lines, 0, cols, to, toOffset, ROWS);
+      // Rows a power of two apart would compete for the same lines of the cache.
+      int stride = cols + ROWS_APART;
+      float[] lines = own.floats(ROW, rows * stride);
+      for (int r = 0; r < rows; r++) {
+        matrix.load((row + r) * cols, lines, r * stride, cols);
+      }
+      kernels.transpose(rows, cols, lines, 0, stride, to, toOffset, ROWS);
     };
   }
 

@@ -53,14 +53,10 @@ final class Sampler {
     }
     kernels.expShifted(weights, 0, cols, 0, new float[Kernels.MAX_LANES], 0);
 
-    boolean bounded = setting.topK() > 0 && setting.topK() < cols;
-    long[] order;
-    int kept;
     double total = 0;
-    if (bounded) {
-      kept = setting.topK();
-      order = tokens.first(row, cols, kept);
-      for (int i = 0; i < kept; i++) {
+    if (setting.topK() > 0 && setting.topK() < cols) {
+      long[] order = tokens.first(row, cols, setting.topK());
+      for (int i = 0; i < setting.topK(); i++) {
         total += weights[TopTokens.id(order[i])];
       }
     } else {
@@ -68,31 +64,17 @@ final class Sampler {
         total += weights[i];
       }
       double wanted = total * (setting.topP() < 1 ? setting.topP() : setting.uniform());
-      order = mostLikely(row, cols, weights, wanted, tokens);
-      kept = tokens.size();
+      collectMostLikely(row, cols, weights, wanted, tokens);
     }
     if (setting.topP() < 1) {
-      double sum = 0;
-      int nucleus = 0;
-      while (nucleus < kept && (nucleus == 0 || sum < setting.topP() * total)) {
-        sum += weights[TopTokens.id(order[nucleus++])];
-      }
-      kept = nucleus;
-      total = sum;
+      total = tokens.keepPrefix(weights, setting.topP() * total);
     }
-    double target = setting.uniform() * total;
-    double sum = 0;
-    for (int i = 0; i < kept; i++) {
-      sum += weights[TopTokens.id(order[i])];
-      if (target < sum) {
-        return TopTokens.id(order[i]);
-      }
-    }
-    return TopTokens.id(order[kept - 1]);
+    tokens.keepPrefix(weights, Math.nextUp(setting.uniform() * total));
+    return tokens.last();
   }
 
-  /** The most likely tokens, sorted, so many that their weights exceed {@code wanted} or nothing is left out. */
-  private static long[] mostLikely(
+  /** The most likely tokens, in any order, so many that their weights exceed {@code wanted} or nothing is left out. */
+  private static void collectMostLikely(
       float[] row, int cols, float[] weights, double wanted, TopTokens tokens) {
     float threshold = 1 / 16f;
     while (true) {
@@ -105,7 +87,7 @@ final class Sampler {
         }
       }
       if (sum > wanted || threshold == 0) {
-        return tokens.sorted();
+        return;
       }
       threshold = threshold > 1e-30f ? threshold * threshold : 0;
     }

@@ -7,6 +7,9 @@ import java.util.Arrays;
  * long, so that this order is the order of longs and nothing is boxed.
  */
 final class TopTokens {
+  /** So few are sorted at once. */
+  private static final int SORTED = 64;
+
   private long[] heap = new long[64];
   private int size;
 
@@ -57,14 +60,66 @@ final class TopTokens {
     heap[size++] = key;
   }
 
-  int size() {
-    return size;
+  /**
+   * Keeps the shortest sequence of first tokens whose weights sum to {@code wanted} at least, or all. Nothing is sorted: like
+   * quickselect, it divides the part where the sequence ends until that is short.
+   *
+   * @param weights by token
+   * @return the sum of the weights kept
+   */
+  double keepPrefix(float[] weights, double wanted) {
+    int from = 0;
+    int to = size;
+    double before = 0;
+    while (to - from > SORTED) {
+      int middle = divide(from, to);
+      double sum = 0;
+      for (int i = from; i < middle; i++) {
+        sum += weights[id(heap[i])];
+      }
+      if (before + sum >= wanted) {
+        to = middle;
+      } else {
+        before += sum;
+        from = middle;
+      }
+    }
+    Arrays.sort(heap, from, to);
+    int end = from;
+    while (end < to && (end == 0 || before < wanted)) {
+      before += weights[id(heap[end++])];
+    }
+    size = end;
+    return before;
   }
 
-  /** What was added, sorted; the array is this object's and holds more. */
-  long[] sorted() {
-    Arrays.sort(heap, 0, size);
-    return heap;
+  /** The last of the tokens kept by {@link #keepPrefix}. */
+  int last() {
+    return id(heap[size - 1]);
+  }
+
+  /** Brings the smaller keys of a part to its front, and says where they end; neither side is empty. */
+  private int divide(int from, int to) {
+    long a = heap[from];
+    long b = heap[(from + to) >>> 1];
+    long c = heap[to - 1];
+    long pivot = Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+    int i = from - 1;
+    int j = to;
+    while (true) {
+      do {
+        i++;
+      } while (heap[i] < pivot);
+      do {
+        j--;
+      } while (heap[j] > pivot);
+      if (i >= j) {
+        return j + 1;
+      }
+      long swapped = heap[i];
+      heap[i] = heap[j];
+      heap[j] = swapped;
+    }
   }
 
   private void siftDown(int from) {

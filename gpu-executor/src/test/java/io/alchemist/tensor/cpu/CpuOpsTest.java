@@ -7,6 +7,8 @@ import io.alchemist.tensor.DType;
 import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Tensor;
+import io.alchemist.tensor.Weight;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
 class CpuOpsTest {
@@ -62,5 +64,42 @@ class CpuOpsTest {
       ops.add(ops.read(sum)[0], dw, dw);
       return ops.read(dw);
     }
+  }
+
+  @Test
+  void rowsOfAProductDoNotDependOnTheirNumber() {
+    // One and two blocks of k; a narrow last panel, several groups of panels.
+    for (int inner : new int[] {40, 1600}) {
+      for (int outputs : new int[] {16, 600}) {
+        float[] all = product(40, inner, outputs);
+        for (int rows : new int[] {1, 2, 5, 17}) {
+          assertThat(product(rows, inner, outputs))
+              .containsExactly(Arrays.copyOf(all, rows * outputs));
+        }
+      }
+    }
+  }
+
+  private static float[] product(int rows, int inner, int outputs) {
+    try (CpuOps ops = CpuOps.create(2, 1 << 26);
+        MemoryScope scope = ops.memory().child("test");
+        Tensor x = scope.allocate("x", DType.F32, rows, inner);
+        Tensor matrix = scope.allocate("matrix", DType.F32, outputs, inner);
+        Tensor y = scope.allocate("y", DType.F32, rows, outputs)) {
+      ops.upload(sines(rows * inner), x);
+      ops.upload(sines(outputs * inner), matrix);
+      try (Weight w = ops.pack(matrix, scope, "w")) {
+        ops.matmul(1, x, w, 0, y);
+      }
+      return ops.read(y);
+    }
+  }
+
+  private static float[] sines(int count) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (float) Math.sin(i);
+    }
+    return values;
   }
 }
