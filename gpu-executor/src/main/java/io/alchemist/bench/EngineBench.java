@@ -6,9 +6,11 @@ import io.alchemist.engine.EngineConfig;
 import io.alchemist.engine.HostGradient;
 import io.alchemist.engine.LatencyTargets;
 import io.alchemist.engine.LearningConfig;
+import io.alchemist.engine.TrainingStep;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.model.Activations;
 import io.alchemist.serve.GenerationRequest;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.PendingTurn;
 import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.SchedulerConfig;
@@ -72,22 +74,21 @@ final class EngineBench {
     Map<String, Object> figures = new LinkedHashMap<>();
     figures.put("parameters", model.parameters());
     figures.put("threads", threads);
-    try (Engine recording = engine(true);
-        Engine silent = engine(false)) {
-      figures.put("device", recording.description());
+    try (Engine engine = engine()) {
+      figures.put("device", engine.description());
       progress.accept("warming up");
-      for (int i = 0; i < 2; i++) {
-        ttft(recording);
-        ttft(silent);
+      for (int i = 0; i < 3; i++) {
+        ttft(engine, Recording.KEEP);
+        ttft(engine, Recording.SKIP);
       }
-      prefill(figures, recording, silent);
-      decode(figures, silent);
-      learning(figures, recording);
+      prefill(figures, engine);
+      decode(figures, engine);
+      learning(figures, engine);
     }
     return figures;
   }
 
-  private Engine engine(boolean record) {
+  private Engine engine() {
     Trainable adapter =
         new Trainable.Adapter(new LoraSpec(RANK, 2 * RANK, EnumSet.allOf(LinearLayer.class)), 3);
     LearningConfig learning = new LearningConfig(
@@ -98,7 +99,7 @@ final class EngineBench {
     EngineConfig config = new EngineConfig(
         threads,
         MEMORY,
-        new CacheConfig(16, 16 * 1024, record ? activationBytes : 0, 0, 0, null),
+        new CacheConfig(16, 16 * 1024, activationBytes, 0, 0, null),
         new SchedulerConfig(8, 512, 64),
         LatencyTargets.DEFAULT,
         learning,
@@ -109,7 +110,7 @@ final class EngineBench {
         config, CpuOps.create(threads, MEMORY), new RandomWeights(model, 1), new Metrics());
   }
 
-  private void prefill(Map<String, Object> figures, Engine recording, Engine silent) {
+  private void prefill(Map<String, Object> figures, Engine engine) {
     progress.accept("prefill and what recording costs");
     Timed on = new Timed();
     Timed off = new Timed();
@@ -119,11 +120,11 @@ final class EngineBench {
         rate.add(MatmulRate.measure(ops, 1024, 1024, 1024));
         // Who goes first alternates, so that neither always meets a warmer or a busier machine.
         if (i % 2 == 0) {
-          on.add(ttft(recording));
-          off.add(ttft(silent));
+          on.add(ttft(engine, Recording.KEEP));
+          off.add(ttft(engine, Recording.SKIP));
         } else {
-          off.add(ttft(silent));
-          on.add(ttft(recording));
+          off.add(ttft(engine, Recording.SKIP));
+          on.add(ttft(engine, Recording.KEEP));
         }
       }
     }
@@ -162,7 +163,7 @@ final class EngineBench {
         for (int s = 0; s < together; s++) {
           PendingTurn listener = new PendingTurn();
           times.add(listener);
-          turns.add(submit(engine, prompt(32), tokens, listener));
+          turns.add(submit(engine, prompt(32), tokens, Recording.SKIP, listener));
         }
         turns.forEach(CompletableFuture::join);
         double first =
@@ -183,6 +184,7 @@ final class EngineBench {
     Timed reused = new Timed();
     Timed forward = new Timed();
     Timed backward = new Timed();
+    Timed update = new Timed();
     double error = 0;
     double share = 0;
     long peakRecomputed = 0;
@@ -191,7 +193,7 @@ final class EngineBench {
       List<TrainingExample> batch = new ArrayList<>();
       for (int i = 0; i < examples; i++) {
         int[] prompt = prompt(PROMPT);
-        Turn turn = submit(engine, prompt, 1, new PendingTurn()).join();
+        Turn turn = submit(engine, prompt, 1, Recording.KEEP, new PendingTurn()).join();
         batch.add(
             TrainingExample.completion(turn.id(), prompt, prompt(COMPLETION), turn.version()));
       }
@@ -210,14 +212,23 @@ final class EngineBench {
       reused.add(fast.busyNanos() * 1e-9);
       share = fast.reusedShare();
       error = Math.max(error, logged.relativeError(anew));
+      GradientReport unused = Engine.await(engine.accumulate(batch, Reuse.LOGGED));
+      long start = System.nanoTime();
+      TrainingStep step = Engine.await(engine.step());
+      update.add((System.nanoTime() - start) * 1e-9);
+      if (step.version() == 0) {
+        throw new IllegalStateException("The step published nothing");
+      }
     }
     double tokens = examples * (PROMPT + COMPLETION - 1.0);
     figures.put("lora_prompt_tokens", PROMPT);
     figures.put("lora_completion_tokens", COMPLETION);
     figures.put("lora_rank", RANK);
-    figures.put("lora_step_tokens_per_s_recompute", tokens / recomputed.median());
-    figures.put("lora_step_tokens_per_s_handle", tokens / reused.median());
-    figures.put("lora_step_speedup", recomputed.medianRatioTo(reused));
+    figures.put(
+        "lora_step_tokens_per_s_recompute", tokens / (recomputed.median() + update.median()));
+    figures.put("lora_step_tokens_per_s_handle", tokens / (reused.median() + update.median()));
+    figures.put("lora_gradient_speedup", recomputed.medianRatioTo(reused));
+    figures.put("lora_update_and_publish_s", update.median());
     figures.put("lora_forward_s", forward.median());
     figures.put("lora_backward_s", backward.median());
     figures.put("lora_speedup_bound", (forward.median() + backward.median()) / backward.median());
@@ -235,11 +246,11 @@ final class EngineBench {
   }
 
   /** Seconds to the first token of a new prompt. */
-  private double ttft(Engine engine) {
+  private double ttft(Engine engine, Recording recording) {
     int[] prompt = prompt(PROMPT);
     long start = System.nanoTime();
     PendingTurn times = new PendingTurn();
-    submit(engine, prompt, 1, times).join();
+    submit(engine, prompt, 1, recording, times).join();
     return (times.firstTokenNanos() - start) * 1e-9;
   }
 
@@ -248,9 +259,10 @@ final class EngineBench {
   }
 
   private CompletableFuture<Turn> submit(
-      Engine engine, int[] prompt, int maxTokens, PendingTurn times) {
+      Engine engine, int[] prompt, int maxTokens, Recording recording, PendingTurn times) {
     CompletableFuture<Void> queued = engine.generate(
-        new GenerationRequest("bench-" + requests++, prompt, maxTokens, SamplingParams.GREEDY, 0),
+        new GenerationRequest(
+            "bench-" + requests++, prompt, maxTokens, SamplingParams.GREEDY, 0, recording),
         times);
     return queued.thenCompose(done -> times.turn());
   }

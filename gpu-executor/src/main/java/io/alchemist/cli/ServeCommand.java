@@ -5,6 +5,7 @@ import io.alchemist.engine.FeedbackLearner;
 import io.alchemist.engine.LearningConfig;
 import io.alchemist.engine.LoadedModel;
 import io.alchemist.engine.TextEngine;
+import io.alchemist.files.PeftDirectory;
 import io.alchemist.http.ApiConfig;
 import io.alchemist.http.ApiServer;
 import io.alchemist.metrics.Metrics;
@@ -12,15 +13,18 @@ import io.alchemist.serve.FeedbackSink;
 import io.alchemist.serve.FileFeedbackSink;
 import io.alchemist.train.OptimizerConfig;
 import io.alchemist.train.TrainerConfig;
+import io.alchemist.weights.AdapterData;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.Trainable;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -70,6 +74,19 @@ final class ServeCommand implements Callable<Integer> {
   @Option(names = "--rank", description = "Of the adapter. Default: ${DEFAULT-VALUE}.")
   private int rank = 8;
 
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "With --learn: begins from this PEFT adapter; its rank and targets are used.")
+  private @Nullable Path adapter;
+
+  @Option(
+      names = "--save-adapter",
+      paramLabel = "DIR",
+      description =
+          "With --learn: when stopped, saves the adapter here as PEFT does; DIR must not exist.")
+  private @Nullable Path saveAdapter;
+
   @Spec
   private CommandSpec spec;
 
@@ -82,7 +99,7 @@ final class ServeCommand implements Callable<Integer> {
     Runtime.getRuntime()
         .addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "alchemist-shutdown"));
     try (LoadedModel model = options.open();
-        Engine engine = options.start(model, learn ? learning(model) : null, metrics);
+        Engine engine = start(model, metrics);
         FeedbackSink sink = sink(engine, model)) {
       TextEngine service = new TextEngine(engine, model, sink);
       try (ApiServer server =
@@ -95,6 +112,15 @@ final class ServeCommand implements Callable<Integer> {
         out.flush();
         engine.drain();
       }
+      if (saveAdapter != null) {
+        PeftDirectory.write(
+            saveAdapter,
+            Engine.await(engine.adapter()),
+            engine.model(),
+            model.checkpoint().path().toAbsolutePath().toString());
+        out.printf("Saved the adapter to %s%n", saveAdapter);
+        out.flush();
+      }
     } finally {
       stopped.countDown();
     }
@@ -106,12 +132,38 @@ final class ServeCommand implements Callable<Integer> {
     return learn ? new FeedbackLearner(engine, model, file, steps) : file;
   }
 
-  private LearningConfig learning(LoadedModel model) {
-    Trainable adapter = new Trainable.Adapter(
-        new LoraSpec(rank, 2f * rank, EnumSet.allOf(LinearLayer.class)), SEED);
+  private Engine start(LoadedModel model, Metrics metrics) {
+    if (!learn) {
+      if (adapter != null || saveAdapter != null) {
+        throw new IllegalArgumentException(
+            "--adapter and --save-adapter go with --learn: without it no adapter is trained.");
+      }
+      return options.start(model, null, metrics);
+    }
+    if (saveAdapter != null && Files.exists(saveAdapter)) {
+      throw new IllegalArgumentException(saveAdapter
+          + " exists, and an adapter is not written over: name a directory that doesn't.");
+    }
+    if (adapter == null) {
+      LoraSpec spec = new LoraSpec(rank, 2f * rank, EnumSet.allOf(LinearLayer.class));
+      return options.start(model, learning(model, spec), metrics);
+    }
+    AdapterData data = PeftDirectory.read(adapter, model.checkpoint().config());
+    LoraSpec spec = new LoraSpec(data.rank(), data.alpha(), data.targets());
+    Engine engine = options.start(model, learning(model, spec), metrics);
+    try {
+      Engine.await(engine.publish(data));
+      return engine;
+    } catch (RuntimeException e) {
+      engine.close();
+      throw e;
+    }
+  }
+
+  private LearningConfig learning(LoadedModel model, LoraSpec spec) {
     int longest = Math.min(LONGEST_EXAMPLE, model.checkpoint().config().maxPositions());
     return new LearningConfig(
-        adapter,
+        new Trainable.Adapter(spec, SEED),
         OptimizerConfig.forAdapter(learningRate),
         new TrainerConfig(longest, MAX_LOGITS, MAX_JOBS));
   }

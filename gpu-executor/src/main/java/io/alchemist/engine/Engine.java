@@ -39,7 +39,8 @@ import org.slf4j.LoggerFactory;
  * Serves one model and trains it on the same device, from what serving recorded. Builds its parts in the order in which they
  * use each other, hands the device to the {@link EngineLoop}, and takes it back to close them in reverse.
  *
- * <p>Thread-safe: everything is passed to the engine thread.
+ * <p>Thread-safe: everything is passed to the engine thread. Futures are completed on it, so what depends on one must not
+ * block, nor wait for another or close the engine.
  */
 public final class Engine implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
@@ -140,7 +141,7 @@ public final class Engine implements AutoCloseable {
       Transformer transformer,
       KvPages kv,
       BlockLayout layout) {
-    Trainer trainer = new Trainer(
+    Trainer trainer = own(new Trainer(
         ops,
         ops.memory(),
         transformer,
@@ -150,8 +151,9 @@ public final class Engine implements AutoCloseable {
         host,
         layout,
         learning.trainer(),
-        this::wake);
-    return own(new Learner(ops, ops.memory(), learning, source, store, trainer));
+        this::wake));
+    return own(new Learner(
+        ops, ops.memory(), learning, source, store, trainer, config.keptVersions() > 0));
   }
 
   private void wake() {
@@ -266,9 +268,19 @@ public final class Engine implements AutoCloseable {
     return loop.call(() -> learning().step());
   }
 
-  /** {@link #accumulate} with what was logged, then {@link #step}. */
+  /**
+   * Checks whether an example can be trained on here.
+   *
+   * @throws IllegalArgumentException when it is too long, or has a token that the model doesn't know
+   */
+  public void check(TrainingExample example) {
+    learning().trainer().check(example);
+  }
+
+  /** {@link #accumulate} with what was logged and {@link #step} in one, so that nothing else comes between. */
+  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<TrainingStep> train(List<TrainingExample> examples) {
-    return accumulate(examples, Reuse.LOGGED).thenCompose(report -> step());
+    return loop.call(() -> learning().train(examples)).thenCompose(step -> step);
   }
 
   /** Hands over the gradient added up so far, e.g. to be summed over engines, and begins a new sum. */
@@ -311,10 +323,14 @@ public final class Engine implements AutoCloseable {
     return loop.call(store::versions);
   }
 
-  /** Makes a kept version live again; requests under way go on with theirs. */
+  /** Makes a kept version live again; requests under way go on with theirs, training goes on from its values. */
   public CompletableFuture<Void> rollBack(long version) {
     return loop.call(() -> {
-      store.rollBack(version);
+      if (learner == null) {
+        store.rollBack(version);
+      } else {
+        learner.rollBack(version);
+      }
       return null;
     });
   }
@@ -395,6 +411,11 @@ public final class Engine implements AutoCloseable {
   /** Takes no more requests from now on; those under way go on. */
   public void drain() {
     draining = true;
+  }
+
+  /** Why the engine has given up, or null while it runs. */
+  public @Nullable String failure() {
+    return loop.failure();
   }
 
   /** Whether {@link #drain} was called. */

@@ -12,7 +12,9 @@ public final class EngineDefaults {
   private static final int MAX_SEQUENCES = 16;
   private static final int MAX_STEP_TOKENS = 512;
   private static final int MAX_QUEUED = 256;
-  private static final int KEPT_VERSIONS = 3;
+  /** Adapters are small, and what was served at a kept version is trained on exactly and without its forward pass. */
+  private static final int KEPT_VERSIONS = 24;
+
   private static final int KEPT_TURNS = 10_000;
   /** Keys and values of so many tokens for each sequence are plenty, on the whole. */
   private static final int KV_TOKENS_PER_SEQUENCE = 2048;
@@ -21,7 +23,7 @@ public final class EngineDefaults {
 
   /**
    * Splits the memory: what the model and the steps need first; of the rest a third for keys and values, and where something
-   * is learnt a half for activations.
+   * is learnt a quarter for activations on the device and another on the host.
    *
    * @throws io.alchemist.tensor.DeviceMemoryException when the rest holds no context
    */
@@ -39,7 +41,7 @@ public final class EngineDefaults {
     long kvTokens = Math.min(plenty, model.maxPositions() + rest / 3 / kvTokenBytes);
     long activationBytes = learning == null
         ? 0
-        : Math.min(rest / 2, Activations.bytesPerRow(model) * model.layers() * kvTokens);
+        : Math.min(rest / 4, Activations.bytesPerRow(model) * model.layers() * kvTokens);
     CacheConfig cache = new CacheConfig(
         PAGE_TOKENS,
         pages((int) Math.min(kvTokens, Integer.MAX_VALUE / 2)),

@@ -1,8 +1,10 @@
 package io.alchemist.engine;
 
 import io.alchemist.cache.Mover;
+import io.alchemist.serve.RequestException;
 import io.alchemist.serve.Server;
 import io.alchemist.serve.Server.StepReport;
+import io.alchemist.train.SliceKind;
 import io.alchemist.train.Trainer;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
@@ -21,6 +23,8 @@ import org.slf4j.LoggerFactory;
 final class EngineLoop implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(EngineLoop.class);
   private static final int MAX_COMMANDS = 10_000;
+  /** So many failures without a good turn between are no accident. */
+  private static final int MAX_FAILURES = 20;
   /** How often copies under way are looked after when nothing else happens. */
   private static final long IDLE_MILLIS = 20;
 
@@ -37,6 +41,8 @@ final class EngineLoop implements AutoCloseable {
   private final Runnable refreshStatus;
   private long refreshedNanos;
   private final Thread thread;
+  private int failuresInARow;
+  private volatile @Nullable String failure;
   private volatile boolean closing;
 
   EngineLoop(
@@ -73,7 +79,7 @@ final class EngineLoop implements AutoCloseable {
     if (!commands.offer(command)) {
       command.fail(MAX_COMMANDS + " calls wait for the engine, which is the limit.");
     }
-    if (closing) {
+    if (closing || failure != null) {
       failCommands();
     }
     return command.result();
@@ -102,24 +108,45 @@ final class EngineLoop implements AutoCloseable {
   }
 
   private void failCommands() {
+    String why = failure == null ? "The engine is closed." : failure;
     Command<?> command = commands.poll();
     while (command != null) {
-      command.fail("The engine is closed.");
+      command.fail(why);
       command = commands.poll();
     }
   }
 
   private void run() {
-    while (!closing) {
+    while (!closing && failure == null) {
       try {
         turn();
+        failuresInARow = 0;
       } catch (InterruptedException e) {
-        return;
+        fail("The engine's thread was interrupted.");
       } catch (RuntimeException | Error e) {
-        LOG.error("The engine's loop failed once and goes on", e);
         metrics.loopFailures().increment();
+        failuresInARow++;
+        LOG.error("The engine's loop failed, {} times in a row", failuresInARow, e);
+        if (failuresInARow == MAX_FAILURES) {
+          fail("The engine's loop failed " + MAX_FAILURES + " times in a row, last with: " + e);
+        }
       }
     }
+  }
+
+  /** Gives up: whoever waits is told, nobody is taken on any more. */
+  private void fail(String why) {
+    failure = why;
+    LOG.error("The engine has stopped: {}", why);
+    server.abort(
+        new RequestException(RequestException.Kind.UNAVAILABLE, "engine_failed", null, why));
+    failCommands();
+  }
+
+  /** Why the loop gave up, or null while it runs. Any thread. */
+  @Nullable
+  String failure() {
+    return failure;
   }
 
   private void turn() throws InterruptedException {
@@ -131,13 +158,12 @@ final class EngineLoop implements AutoCloseable {
       refreshStatus.run();
       refreshedNanos = System.nanoTime();
     }
-    boolean busy = false;
-    if (server.hasWork()) {
-      busy = serve();
-    }
-    boolean training = trainer != null && trainer.isReady();
-    if (training && trainer != null) {
-      busy |= train(trainer, busy);
+    boolean busy = server.hasWork() && serve();
+    // Sequences that got no page wait for training to let go of some: it must go on, whatever the
+    // time.
+    boolean stalled = server.hasWork() && !busy;
+    if (trainer != null && trainer.isReady()) {
+      busy |= train(trainer, stalled);
     } else {
       budget.nothingToTrain(System.nanoTime());
     }
@@ -168,17 +194,16 @@ final class EngineLoop implements AutoCloseable {
     return report.rows() > 0;
   }
 
-  /** Slices while they fit; at least a look after each step. Commands waiting end the round. */
-  private boolean train(Trainer ready, boolean serving) {
+  /** Slices while they fit; one at most while anything is being served, so that each step is followed by a look. */
+  private boolean train(Trainer ready, boolean stalled) {
     boolean any = false;
-    while (ready.isReady()
-        && commands.isEmpty()
-        && budget.allows(ready.rows(), serving && server.isPrefilling(), System.nanoTime())) {
+    while (ready.isReady() && commands.isEmpty() && (stalled || fits(ready))) {
+      SliceKind kind = ready.nextSlice();
       int rows = ready.rows();
       long start = System.nanoTime();
       ready.runSlice();
       long end = System.nanoTime();
-      budget.sliceTook(rows, end, end - start);
+      budget.sliceTook(kind, rows, end, end - start);
       metrics.slice(end - start);
       any = true;
       if (server.hasWork()) {
@@ -187,6 +212,10 @@ final class EngineLoop implements AutoCloseable {
       mover.poll();
     }
     return any;
+  }
+
+  private boolean fits(Trainer ready) {
+    return budget.allows(ready.nextSlice(), ready.rows(), server.isPrefilling(), System.nanoTime());
   }
 
   /** Ends the loop after its current turn and waits for it; then fails what was still asked for. */

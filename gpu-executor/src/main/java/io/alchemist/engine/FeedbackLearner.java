@@ -3,15 +3,18 @@ package io.alchemist.engine;
 import io.alchemist.serve.Feedback;
 import io.alchemist.serve.FeedbackSink;
 import io.alchemist.serve.Turn;
-import io.alchemist.train.Reuse;
 import io.alchemist.train.TrainingExample;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +32,7 @@ public final class FeedbackLearner implements FeedbackSink {
   private static final Logger LOG = LoggerFactory.getLogger(FeedbackLearner.class);
   private static final int MAX_PENDING = 1_000;
   private static final int MAX_BATCH = 16;
+  private static final int MAX_REMEMBERED = 100_000;
   /** A version that is never at hand: gradients are taken at the live one. */
   private static final long LIVE = -1;
 
@@ -37,6 +41,14 @@ public final class FeedbackLearner implements FeedbackSink {
   private final FeedbackSink durable;
   private final int stepsPerBatch;
   private final Queue<TrainingExample> pending = new ArrayDeque<>();
+  /** Ids of the last feedback learnt: what is sent twice is learnt once. */
+  private final Set<String> taken = Collections.newSetFromMap(new LinkedHashMap<>() {
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
+      return size() > MAX_REMEMBERED;
+    }
+  });
+
   private boolean training;
   private boolean closed;
 
@@ -56,7 +68,14 @@ public final class FeedbackLearner implements FeedbackSink {
 
   @Override
   public CompletionStage<Void> append(Feedback feedback) {
-    return durable.append(feedback).thenRun(() -> take(feedback));
+    return durable.append(feedback).thenRun(() -> {
+      try {
+        take(feedback);
+      } catch (RuntimeException e) {
+        // It is stored, and that is what was promised.
+        LOG.warn("Feedback {} is kept but not learnt", feedback.id(), e);
+      }
+    });
   }
 
   private void take(Feedback feedback) {
@@ -64,8 +83,9 @@ public final class FeedbackLearner implements FeedbackSink {
     if (example == null) {
       return;
     }
+    engine.check(example);
     synchronized (this) {
-      if (closed) {
+      if (closed || !taken.add(feedback.id())) {
         return;
       }
       if (pending.size() >= MAX_PENDING) {
@@ -147,27 +167,24 @@ public final class FeedbackLearner implements FeedbackSink {
   }
 
   private CompletableFuture<Void> train(List<TrainingExample> batch, int step) {
-    return engine
-        .accumulate(batch, Reuse.LOGGED)
-        .thenCompose(report -> engine.step())
-        .thenCompose(done -> {
-          LOG.info(
-              "Version {} is live: {} examples, step {} of {}, loss {}, {} of {} prompt tokens reused",
-              done.version(),
-              batch.size(),
-              step,
-              stepsPerBatch,
-              done.batch().meanLoss(),
-              done.batch().reusedTokens(),
-              done.batch().reusedTokens() + done.batch().recomputedTokens());
-          if (step == stepsPerBatch) {
-            return CompletableFuture.completedFuture(null);
-          }
-          List<TrainingExample> atLive = batch.stream()
-              .map(e -> new TrainingExample(e.id(), e.tokens(), e.weights(), LIVE))
-              .toList();
-          return train(atLive, step + 1);
-        });
+    return engine.train(batch).thenCompose(done -> {
+      LOG.info(
+          "Version {} is live: {} examples, step {} of {}, loss {}, {} of {} prompt tokens reused",
+          done.version(),
+          batch.size(),
+          step,
+          stepsPerBatch,
+          done.batch().meanLoss(),
+          done.batch().reusedTokens(),
+          done.batch().reusedTokens() + done.batch().recomputedTokens());
+      if (step == stepsPerBatch) {
+        return CompletableFuture.completedFuture(null);
+      }
+      List<TrainingExample> atLive = batch.stream()
+          .map(e -> new TrainingExample(e.id(), e.tokens(), e.weights(), LIVE))
+          .toList();
+      return train(atLive, step + 1);
+    });
   }
 
   @Override

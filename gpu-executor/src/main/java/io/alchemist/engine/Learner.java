@@ -20,6 +20,7 @@ import io.alchemist.weights.WeightSource;
 import io.alchemist.weights.WeightStore;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 
@@ -32,7 +33,12 @@ final class Learner implements AutoCloseable {
   private final Trainer trainer;
   private final Optimizer optimizer;
   private final GradientSum sum;
+  /** The values of versions one can roll back to. */
+  private final NavigableMap<Long, Map<ParameterId, float[]>> snapshots = new TreeMap<>();
+
+  private final boolean keepsVersions;
   private double lastLoss = Double.NaN;
+  private int steps;
 
   Learner(
       Ops ops,
@@ -40,18 +46,20 @@ final class Learner implements AutoCloseable {
       LearningConfig config,
       WeightSource source,
       WeightStore store,
-      Trainer trainer) {
+      Trainer trainer,
+      boolean keepsVersions) {
     this.ops = ops;
     this.store = store;
     this.model = source.config();
     this.trainable = config.trainable();
     this.trainer = trainer;
+    this.keepsVersions = keepsVersions;
     ParameterSet values = trainable.initialValues(ops, scope, source);
     this.optimizer = new Optimizer(ops, scope, config.optimizer(), values);
     this.sum = new GradientSum(values.zerosLike(ops, scope, "gradient"));
     if (trainable instanceof Trainable.Adapter) {
       // Requests must be served with the adapter in place, or what they log has no gradient for it.
-      trainable.publish(store, values);
+      publish();
     }
   }
 
@@ -65,12 +73,17 @@ final class Learner implements AutoCloseable {
 
   /** Updates made. */
   int steps() {
-    return optimizer.steps();
+    return steps;
   }
 
   /** Mean loss of the last update's batch; not a number before the first. */
   double lastLoss() {
     return lastLoss;
+  }
+
+  /** Adds the gradient of examples up and steps as soon as that is done, before anything else is added. */
+  CompletableFuture<TrainingStep> train(List<TrainingExample> examples) {
+    return accumulate(examples, Reuse.LOGGED).thenApply(report -> step());
   }
 
   CompletableFuture<GradientReport> accumulate(List<TrainingExample> examples, Reuse reuse) {
@@ -80,9 +93,7 @@ final class Learner implements AutoCloseable {
   /** Hands over what was added up and begins a new sum. */
   HostGradient takeGradient() {
     requireWholeSum();
-    Map<ParameterId, float[]> values = new TreeMap<>();
-    sum.gradient().forEach((id, tensor) -> values.put(id, ops.read(tensor)));
-    HostGradient taken = new HostGradient(values, sum.report());
+    HostGradient taken = new HostGradient(hostCopy(sum.gradient()), sum.report());
     sum.clear(ops);
     return taken;
   }
@@ -98,8 +109,8 @@ final class Learner implements AutoCloseable {
     try {
       double norm = optimizer.step(sum.gradient(), batch.weight());
       lastLoss = batch.meanLoss();
-      long version = trainable.publish(store, optimizer.values()).version();
-      return new TrainingStep(version, optimizer.steps(), batch, norm);
+      steps++;
+      return new TrainingStep(publish(), steps, batch, norm);
     } finally {
       sum.clear(ops);
     }
@@ -118,8 +129,43 @@ final class Learner implements AutoCloseable {
 
   /** Takes over an adapter's values and publishes them. */
   long load(AdapterData data) {
-    AdapterTransfer.write(ops, data, adapterConfig().spec(), optimizer.values());
-    return trainable.publish(store, optimizer.values()).version();
+    AdapterTransfer.write(ops, data, adapterConfig().spec(), model, optimizer.values());
+    optimizer.restart();
+    sum.clear(ops);
+    return publish();
+  }
+
+  private long publish() {
+    long version = trainable.publish(store, optimizer.values()).version();
+    if (keepsVersions) {
+      snapshots.put(version, hostCopy(optimizer.values()));
+      snapshots.keySet().retainAll(store.versions());
+    }
+    return version;
+  }
+
+  private Map<ParameterId, float[]> hostCopy(ParameterSet set) {
+    Map<ParameterId, float[]> copy = new TreeMap<>();
+    set.forEach((id, tensor) -> copy.put(id, ops.read(tensor)));
+    return copy;
+  }
+
+  /** Makes a kept version live again; training goes on from its values, and what was added up is dropped. */
+  void rollBack(long version) {
+    requireWholeSum();
+    Map<ParameterId, float[]> values = snapshots.get(version);
+    if (values == null && keepsVersions && store.versions().contains(version)) {
+      throw new IllegalArgumentException(
+          "Training can't go back to version " + version + ": its values are kept of "
+              + snapshots.keySet() + " only. Roll back to one of these, or keep more versions.");
+    }
+    store.rollBack(version);
+    if (values == null) {
+      return; // without kept versions there is only the live one
+    }
+    values.forEach((id, from) -> ops.upload(from, optimizer.values().tensor(id)));
+    optimizer.restart();
+    sum.clear(ops);
   }
 
   /** The trained values of a whole model. */
@@ -141,7 +187,6 @@ final class Learner implements AutoCloseable {
 
   @Override
   public void close() {
-    trainer.close();
     sum.close();
     optimizer.close();
   }

@@ -1,11 +1,13 @@
 package io.alchemist.engine;
 
 import io.alchemist.serve.Server.StepReport;
+import io.alchemist.train.SliceKind;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Decides whether a slice of training fits before the next token is due. It learns how long a slice and a step of decoding
+ * Decides whether a slice of training fits before the next token is due. It learns how long a slice of each kind and a step of decoding
  * take, as running means, and keeps the time at which each answer's last token was given. Engine thread.
  *
  * <p>While anything is being prefilled, training waits until that has finished, not merely begun.
@@ -17,7 +19,7 @@ final class StepBudget {
   private final LatencyTargets targets;
   private final Map<String, Long> lastTokenNanos = new HashMap<>();
   private double decodeNanos;
-  private double slicesNanosPerRow;
+  private final Map<SliceKind, Double> nanosPerRow = new EnumMap<>(SliceKind.class);
   private double predictionError;
   private long lastSliceNanos = System.nanoTime();
 
@@ -39,10 +41,10 @@ final class StepBudget {
   }
 
   /** Takes note of a slice over {@code rows} rows. */
-  void sliceTook(int rows, long nowNanos, long nanos) {
+  void sliceTook(SliceKind kind, int rows, long nowNanos, long nanos) {
     lastSliceNanos = nowNanos;
     if (rows > 0) {
-      slicesNanosPerRow = mean(slicesNanosPerRow, (double) nanos / rows);
+      nanosPerRow.merge(kind, (double) nanos / rows, StepBudget::mean);
     }
   }
 
@@ -57,7 +59,7 @@ final class StepBudget {
   }
 
   /** Whether a slice over {@code rows} rows leaves the next token in time, or training has waited long enough. */
-  boolean allows(int rows, boolean prefilling, long nowNanos) {
+  boolean allows(SliceKind kind, int rows, boolean prefilling, long nowNanos) {
     if (nowNanos - lastSliceNanos > targets.trainingPatienceMillis() * 1e6) {
       return true;
     }
@@ -72,7 +74,7 @@ final class StepBudget {
       oldest = Math.min(oldest, at);
     }
     double dueNanos = oldest + targets.perTokenMillis() * 1e6;
-    return nowNanos + slicesNanosPerRow * rows + decodeNanos <= dueNanos;
+    return nowNanos + nanosPerRow.getOrDefault(kind, 0.0) * rows + decodeNanos <= dueNanos;
   }
 
   /** Mean relative error of the predicted time of a decoding step. */

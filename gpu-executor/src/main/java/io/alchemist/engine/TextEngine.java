@@ -117,6 +117,10 @@ public final class TextEngine implements TextService {
 
   @Override
   public Health health() {
+    String failure = engine.failure();
+    if (failure != null) {
+      return new Health(Health.Status.FAILED, failure);
+    }
     return engine.isDraining()
         ? new Health(Health.Status.DRAINING, "The engine finishes what it has and takes no more.")
         : new Health(

@@ -65,7 +65,7 @@ final class Scheduler {
     return preemptions;
   }
 
-  /** The passes of the next step, one for each weight version in use, prefill apart where recording it would waste memory. */
+  /** The passes of the next step, one for each weight version in use, what is recorded apart where that saves memory. */
   List<StepPlan> plan() {
     List<Chunk> chunks = new ArrayList<>();
     int budget = config.maxStepTokens();
@@ -132,20 +132,23 @@ final class Scheduler {
     }
     List<StepPlan> plans = new ArrayList<>();
     byVersion.forEach((weights, all) -> {
-      List<Chunk> prefill = all.stream().filter(c -> c.sequence().prefilling()).toList();
-      int prefillRows = prefill.stream().mapToInt(Chunk::count).sum();
-      if (prefillRows == 0) {
+      List<Chunk> recorded = all.stream().filter(c -> c.sequence().recording()).toList();
+      List<Chunk> others = all.stream().filter(c -> !c.sequence().recording()).toList();
+      if (recorded.isEmpty()) {
         plans.add(new StepPlan(weights, all, false));
-      } else if (prefillRows >= all.size() - prefill.size()) {
+      } else if (rows(recorded) >= rows(others)) {
         plans.add(new StepPlan(weights, all, true));
       } else {
-        // Most rows of a common slab would be decode's, which nobody reads again.
-        plans.add(new StepPlan(weights, prefill, true));
-        plans.add(new StepPlan(
-            weights, all.stream().filter(c -> !c.sequence().prefilling()).toList(), false));
+        // Most rows of a common slab would be ones that nobody reads again.
+        plans.add(new StepPlan(weights, recorded, true));
+        plans.add(new StepPlan(weights, others, false));
       }
     });
     return plans;
+  }
+
+  private static int rows(List<Chunk> chunks) {
+    return chunks.stream().mapToInt(Chunk::count).sum();
   }
 
   /** Takes a sequence out for good, running or waiting; what it computed goes to the tree. */

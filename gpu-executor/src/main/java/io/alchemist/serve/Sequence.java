@@ -5,6 +5,7 @@ import io.alchemist.cache.Match;
 import io.alchemist.cache.PrefixTree;
 import io.alchemist.cache.Recorded;
 import io.alchemist.cache.Slab;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.tensor.Sampling;
 import io.alchemist.weights.WeightSet;
 import java.util.ArrayList;
@@ -69,6 +70,11 @@ final class Sequence {
   /** Tokens that are to be computed before the next one can be chosen. */
   int pending() {
     return length - computed;
+  }
+
+  /** Whether what is computed next is to be recorded. */
+  boolean recording() {
+    return prefilling() && request.recording() == Recording.KEEP;
   }
 
   boolean prefilling() {

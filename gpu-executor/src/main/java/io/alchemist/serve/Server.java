@@ -31,6 +31,7 @@ public final class Server implements AutoCloseable {
   private final WeightStore store;
   private final Scheduler scheduler;
   private final StepRunner runner;
+  private final ActivationRecorder recorder;
   private final int contextTokens;
   private final Set<Integer> endOfTurn;
   private final Consumer<Turn> onTurn;
@@ -61,6 +62,7 @@ public final class Server implements AutoCloseable {
     this.store = store;
     this.scheduler = new Scheduler(config, kv, tree);
     this.runner = new StepRunner(ops, parent, model, kv, recorder, config);
+    this.recorder = recorder;
     this.contextTokens = model.config().maxPositions();
     this.endOfTurn = Set.copyOf(endOfTurn);
     this.onTurn = onTurn;
@@ -120,7 +122,9 @@ public final class Server implements AutoCloseable {
    *
    * @throws RequestException when too many wait, or its id is in use
    */
-  public void submit(GenerationRequest request, TokenListener listener) {
+  public void submit(GenerationRequest asked, TokenListener listener) {
+    // Where there is no room for activations at all, steps need not be cut for their sake.
+    GenerationRequest request = recorder.limitBytes() > 0 ? asked : asked.unrecorded();
     if (byId.containsKey(request.id())) {
       throw RequestException.invalid(
           "id", "A request '" + request.id() + "' is being served already.");

@@ -95,7 +95,7 @@ final class StepRunner implements AutoCloseable {
       List<Choice> choices = choose(plan);
       int row = 0;
       for (Chunk chunk : chunks) {
-        boolean keep = slab != null && chunk.sequence().prefilling();
+        boolean keep = slab != null && chunk.sequence().recording();
         chunk.sequence().advance(chunk.count(), keep ? slab : null, row);
         row += chunk.count();
       }

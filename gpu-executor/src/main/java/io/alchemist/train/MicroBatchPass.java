@@ -19,13 +19,18 @@ import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.WeightSet;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * One micro-batch on its way through the model and back, a layer at a time: forward of the new rows, the loss, backward of all
  * rows. Between two slices the device is free for anything else, for any time. Engine thread.
  */
 final class MicroBatchPass implements AutoCloseable {
+  /** Loss rows of one slice. */
+  private static final int LOSS_ROWS = 128;
+
   private final Ops ops;
   private final Transformer model;
   private final ModelConfig config;
@@ -36,7 +41,7 @@ final class MicroBatchPass implements AutoCloseable {
   private final CrossEntropy crossEntropy;
   private final Workspace work;
   private final MemoryScope scope;
-  private final List<AutoCloseable> owned = new ArrayList<>();
+  private final List<Runnable> owned = new ArrayList<>();
 
   private final Tensor ids;
   private final Tensor positions;
@@ -92,10 +97,11 @@ final class MicroBatchPass implements AutoCloseable {
     }
     newSlots = ints("slots", identity);
 
-    RaggedRuns predictingRuns = own(new RaggedRuns(ops, scope, batch.predicting(), 0));
+    RaggedRuns predictingRuns =
+        own(new RaggedRuns(ops, scope, batch.predicting(), 0), RaggedRuns::close);
     List<MicroBatch.Run> allNew = new ArrayList<>(batch.predicting());
     allNew.addAll(batch.holes());
-    RaggedRuns newRuns = own(new RaggedRuns(ops, scope, allNew, 0));
+    RaggedRuns newRuns = own(new RaggedRuns(ops, scope, allNew, 0), RaggedRuns::close);
     Tensor newPositions = positions.view(0, 1, fresh);
     forward = new ForwardBatch(fresh, fresh, newPositions, newSlots, newRuns.batch());
     lastForward =
@@ -108,7 +114,8 @@ final class MicroBatchPass implements AutoCloseable {
     lastBlocks.add(new RowBlock(predicting, fresh - predicting, null));
     for (MicroBatch.LoggedStretch stretch : batch.logged()) {
       MicroBatch.Run run = stretch.run();
-      RaggedRuns runs = own(new RaggedRuns(ops, scope, List.of(run), run.firstRow()));
+      RaggedRuns runs =
+          own(new RaggedRuns(ops, scope, List.of(run), run.firstRow()), RaggedRuns::close);
       blocks.add(new RowBlock(run.firstRow(), run.count(), runs.batch()));
       lastBlocks.add(new RowBlock(run.firstRow(), run.count(), null));
     }
@@ -116,7 +123,7 @@ final class MicroBatchPass implements AutoCloseable {
     lastBackward = new BackwardBatch(batch.rows(), predicting, positions, lastBlocks);
 
     for (int layer = 0; layer < config.layers(); layer++) {
-      recorded.add(own(Activations.allocate(scope, config, fresh)));
+      recorded.add(own(Activations.allocate(scope, config, fresh), Activations::close));
       newKeys.add(floats("new keys", fresh, config.kvDim()));
       newValues.add(floats("new values", fresh, config.kvDim()));
     }
@@ -127,40 +134,56 @@ final class MicroBatchPass implements AutoCloseable {
     logged.prefetch(0, Want.KEYS_AND_VALUES);
   }
 
-  /** Slices of a pass: each layer forward, the loss, each layer backward. */
-  int slices() {
-    return 2 * config.layers() + 1;
-  }
-
   boolean isDone() {
-    return slice == slices();
+    return slice == 2 * config.layers() + lossSlices();
   }
 
-  /** Whether the next slice is the loss or a layer's backward. */
-  boolean isBackward() {
-    return slice >= config.layers();
+  /** The loss is cut, since the vocabulary can make it dearer than a layer. */
+  private int lossSlices() {
+    return (batch.lossRows().length + LOSS_ROWS - 1) / LOSS_ROWS;
+  }
+
+  /** What the next slice does. */
+  SliceKind nextSlice() {
+    if (slice < config.layers()) {
+      return SliceKind.FORWARD;
+    }
+    return slice < config.layers() + lossSlices() ? SliceKind.LOSS : SliceKind.BACKWARD;
+  }
+
+  /** Rows that the next slice computes. */
+  int nextRows() {
+    return switch (nextSlice()) {
+      case PLAN, FORWARD -> batch.newRows();
+      case LOSS -> Math.min(LOSS_ROWS, batch.lossRows().length - firstLossRow());
+      case BACKWARD -> batch.rows();
+    };
   }
 
   /** Whether the next slice can run without waiting for the host. */
   boolean isReady() {
-    if (slice < config.layers()) {
-      return logged.isReady(slice, Want.KEYS_AND_VALUES);
-    }
-    return slice == config.layers() || logged.isReady(backwardLayer(), Want.EVERYTHING);
+    return switch (nextSlice()) {
+      case PLAN, LOSS -> true;
+      case FORWARD -> logged.isReady(slice, Want.KEYS_AND_VALUES);
+      case BACKWARD -> logged.isReady(backwardLayer(), Want.EVERYTHING);
+    };
+  }
+
+  private int firstLossRow() {
+    return (slice - config.layers()) * LOSS_ROWS;
   }
 
   private int backwardLayer() {
-    return 2 * config.layers() - slice;
+    return 2 * config.layers() + lossSlices() - 1 - slice;
   }
 
   /** Runs the next slice. */
   void runSlice() {
-    if (slice < config.layers()) {
-      forwardLayer(slice);
-    } else if (slice == config.layers()) {
-      lossAndItsGradient();
-    } else {
-      backwardLayer(backwardLayer());
+    switch (nextSlice()) {
+      case FORWARD -> forwardLayer(slice);
+      case LOSS -> lossAndItsGradient(firstLossRow(), nextRows());
+      case BACKWARD -> backwardLayer(backwardLayer());
+      case PLAN -> throw new IllegalStateException("A pass is planned before it begins");
     }
     slice++;
   }
@@ -182,18 +205,23 @@ final class MicroBatchPass implements AutoCloseable {
     }
   }
 
-  private void lossAndItsGradient() {
-    int rows = batch.lossRows().length;
+  /** The loss of {@code rows} loss rows and its gradient for the output of the last layer. */
+  private void lossAndItsGradient(int first, int rows) {
     int hidden = config.hiddenSize();
-    try (Tensor lossRows = ints("loss rows", batch.lossRows());
-        Tensor targets = ints("targets", batch.targets());
+    if (first == 0) {
+      ops.fill(d, 0);
+    }
+    float[] weightOf = Arrays.copyOfRange(batch.lossWeights(), first, first + rows);
+    try (Tensor lossRows =
+            ints("loss rows", Arrays.copyOfRange(batch.lossRows(), first, first + rows));
+        Tensor targets = ints("targets", Arrays.copyOfRange(batch.targets(), first, first + rows));
         Tensor lossWeights = scope.allocate("loss weights", DType.F32, 1, rows);
         Tensor nll = scope.allocate("losses", DType.F32, 1, rows);
         Tensor x = scope.allocate("output of loss rows", DType.F32, rows, hidden);
         Tensor h = scope.allocate("normed output", DType.F32, rows, hidden);
         Tensor dh = scope.allocate("gradient of normed output", DType.F32, rows, hidden);
         Tensor dx = scope.allocate("gradient of loss rows", DType.F32, rows, hidden)) {
-      ops.upload(batch.lossWeights(), lossWeights);
+      ops.upload(weightOf, lossWeights);
       ops.gatherRows(output, lossRows, x);
       model.finalNorm(weights, x, h);
       ParameterId head = config.tiedEmbeddings() ? ParameterId.EMBEDDING : ParameterId.HEAD;
@@ -201,11 +229,10 @@ final class MicroBatchPass implements AutoCloseable {
           h, weights.head(), targets, lossWeights, nll, dh, gradient, head);
       ops.fill(dx, 0);
       model.finalNormBackward(weights, x, dh, dx, gradient);
-      ops.fill(d, 0);
       ops.scatterRows(dx, lossRows, d);
       float[] losses = ops.read(nll);
       for (int i = 0; i < rows; i++) {
-        loss += (double) losses[i] * batch.lossWeights()[i];
+        loss += (double) losses[i] * weightOf[i];
       }
     }
   }
@@ -259,11 +286,11 @@ final class MicroBatchPass implements AutoCloseable {
   }
 
   private Tensor floats(String label, int rows, int cols) {
-    return own(scope.allocate(label, DType.F32, rows, cols));
+    return own(scope.allocate(label, DType.F32, rows, cols), Tensor::close);
   }
 
-  private <T extends AutoCloseable> T own(T resource) {
-    owned.add(resource);
+  private <T> T own(T resource, Consumer<T> close) {
+    owned.add(() -> close.accept(resource));
     return resource;
   }
 
@@ -273,13 +300,7 @@ final class MicroBatchPass implements AutoCloseable {
     ids.close();
     positions.close();
     newSlots.close();
-    for (AutoCloseable resource : owned) {
-      try {
-        resource.close();
-      } catch (Exception e) {
-        throw new IllegalStateException("Closing a micro-batch failed", e);
-      }
-    }
+    owned.forEach(Runnable::run);
     scope.close();
   }
 }

@@ -33,7 +33,7 @@ public final class Optimizer implements AutoCloseable {
     return values;
   }
 
-  /** Updates made so far. */
+  /** Updates made since the start or {@link #restart}. */
   public int steps() {
     return steps;
   }
@@ -85,6 +85,13 @@ public final class Optimizer implements AutoCloseable {
         secondMoment.tensor(id),
         isGain(id) ? plain : decayed));
     return norm;
+  }
+
+  /** Begins anew from other values, which were copied into {@link #values}: no moments, no steps. */
+  public void restart() {
+    firstMoment.clear(ops);
+    secondMoment.clear(ops);
+    steps = 0;
   }
 
   private static boolean isGain(ParameterId id) {

@@ -14,14 +14,12 @@ import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
 import io.alchemist.weights.LoraSpec;
-import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.WeightSet;
 import io.alchemist.weights.WeightStore;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -112,7 +110,12 @@ public final class Trainer implements AutoCloseable {
     return queued.done;
   }
 
-  private void check(TrainingExample example) {
+  /**
+   * Checks an example; any thread.
+   *
+   * @throws IllegalArgumentException when it is too long or has a token that the model doesn't know
+   */
+  public void check(TrainingExample example) {
     int most = Math.min(config.microBatchTokens(), model.config().maxPositions());
     if (example.inputLength() > most) {
       throw new IllegalArgumentException(
@@ -140,9 +143,17 @@ public final class Trainer implements AutoCloseable {
     return hasWork() && (current == null || current.pass == null || current.pass.isReady());
   }
 
-  /** Rows of the pass under way; 0 between passes. */
+  /** What the next slice does. */
+  public SliceKind nextSlice() {
+    return current == null || current.pass == null ? SliceKind.PLAN : current.pass.nextSlice();
+  }
+
+  /** Rows that the next slice computes; while a pass is planned, the most it can have. */
   public int rows() {
-    return current == null || current.pass == null ? 0 : current.batchRows;
+    if (current == null || current.pass == null) {
+      return config.microBatchTokens();
+    }
+    return current.pass.nextRows();
   }
 
   /** Jobs queued or under way. */
@@ -230,7 +241,7 @@ public final class Trainer implements AutoCloseable {
     private GradientReport report = GradientReport.NOTHING;
     private long forwardNanos;
     private long backwardNanos;
-    private boolean backward;
+    private SliceKind kind = SliceKind.PLAN;
     private @Nullable Packer packer;
     private Packer.@Nullable Pack pack;
     private @Nullable MicroBatchPass pass;
@@ -238,7 +249,6 @@ public final class Trainer implements AutoCloseable {
     private @Nullable MemoryScope passScope;
     private @Nullable WeightSet weights;
     private @Nullable ParameterSet apart;
-    private int batchRows;
     private boolean hasAdded;
 
     Job(GradientJob job) {
@@ -250,21 +260,22 @@ public final class Trainer implements AutoCloseable {
       if (packer == null) {
         packer = new Packer(tree, config.microBatchTokens(), job, Trainer.this::versionFor);
       }
-      if (pass == null) {
-        begin(packer.next());
-      }
       MicroBatchPass running = pass;
       if (running == null) {
-        throw new IllegalStateException("No pass was begun");
+        kind = SliceKind.PLAN;
+        // A slice of its own: what the first layer reads is being loaded meanwhile.
+        begin(packer.next());
+        return false;
       }
-      backward = running.isBackward();
+      kind = running.nextSlice();
+      hasAdded |= kind != SliceKind.FORWARD && apart == null;
       try {
         running.runSlice();
       } catch (LostActivationsException e) {
         LOG.info("{}; the micro-batch starts again without it", e.getMessage());
-        tree.forgetHostCopy(e.logged());
         Packer.Pack again = pack;
         abandonPass();
+        tree.forgetHostCopy(e.logged());
         if (again != null) {
           packer.again(again);
         }
@@ -287,7 +298,6 @@ public final class Trainer implements AutoCloseable {
       weights = pinned;
       MicroBatch planned = MicroBatch.plan(next.examples(), next.coverages());
       batch = planned;
-      batchRows = planned.rows();
       MemoryScope memory = scope.child("pass");
       passScope = memory;
       List<LoggedRows> logged = planned.logged().stream()
@@ -302,8 +312,6 @@ public final class Trainer implements AutoCloseable {
         // apart.
         target = target.zerosLike(ops, memory, "gradient apart");
         apart = target;
-      } else {
-        hasAdded = true;
       }
       pass = new MicroBatchPass(
           ops, memory, model, pinned, planned, reader, target, crossEntropy, work);
@@ -357,7 +365,6 @@ public final class Trainer implements AutoCloseable {
         weights = null;
       }
       batch = null;
-      batchRows = 0;
     }
 
     private void abandonPass() {
@@ -385,10 +392,10 @@ public final class Trainer implements AutoCloseable {
 
     /** Books the time of the slice that has just run. */
     void took(long nanos) {
-      if (backward) {
-        backwardNanos += nanos;
-      } else {
+      if (kind == SliceKind.PLAN || kind == SliceKind.FORWARD) {
         forwardNanos += nanos;
+      } else {
+        backwardNanos += nanos;
       }
     }
   }
@@ -410,11 +417,5 @@ public final class Trainer implements AutoCloseable {
   private boolean sameShape(WeightSet served) {
     LoraSpec wanted = store.live().lora();
     return wanted == null ? served.lora() == null : wanted.equals(served.lora());
-  }
-
-  /** Zeros for a gradient of these parameters. */
-  public GradientSum newSum(Set<ParameterId> parameters, int rank) {
-    return new GradientSum(
-        ParameterSet.zeros(ops, scope, "gradient", parameters, model.config(), rank));
   }
 }

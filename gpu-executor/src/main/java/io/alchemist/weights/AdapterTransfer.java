@@ -1,10 +1,8 @@
 package io.alchemist.weights;
 
 import io.alchemist.tensor.Ops;
-import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.AdapterData.Factors;
 import io.alchemist.weights.AdapterData.Site;
-import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 
@@ -32,28 +30,33 @@ public final class AdapterTransfer {
    *
    * @throws IllegalArgumentException when it is of another shape
    */
-  public static void write(Ops ops, AdapterData data, LoraSpec spec, ParameterSet values) {
+  public static void write(
+      Ops ops, AdapterData data, LoraSpec spec, ModelConfig config, ParameterSet values) {
     LoraSpec given = new LoraSpec(data.rank(), data.alpha(), data.targets());
     if (!given.equals(spec)) {
       throw new IllegalArgumentException(
           "The adapter is of shape " + given + ", this engine trains " + spec
               + ". Start the engine with the adapter's shape, or load another adapter.");
     }
-    for (Map.Entry<Site, Factors> entry : data.factors().entrySet()) {
-      Site site = entry.getKey();
-      upload(
-          ops, entry.getValue().a(), values.tensor(ParameterId.loraA(site.layer(), site.linear())));
-      upload(
-          ops, entry.getValue().b(), values.tensor(ParameterId.loraB(site.layer(), site.linear())));
-    }
+    // All is checked before anything is copied: a refused adapter changes nothing.
+    data.checkFits(config);
+    data.factors().forEach((site, factors) -> {
+      checkFinite(site, factors.a());
+      checkFinite(site, factors.b());
+    });
+    data.factors().forEach((site, factors) -> {
+      ops.upload(factors.a(), values.tensor(ParameterId.loraA(site.layer(), site.linear())));
+      ops.upload(factors.b(), values.tensor(ParameterId.loraB(site.layer(), site.linear())));
+    });
   }
 
-  private static void upload(Ops ops, float[] from, Tensor to) {
-    if (from.length != to.elements()) {
-      throw new IllegalArgumentException(
-          "A matrix of the adapter has " + from.length + " numbers, the model's layer needs "
-              + to.elements() + ". It was made for another model.");
+  private static void checkFinite(Site site, float[] values) {
+    for (float value : values) {
+      if (!Float.isFinite(value)) {
+        throw new IllegalArgumentException(
+            "The adapter at " + site
+                + " holds a number that is not finite, so its output would not be either. Load an earlier one.");
+      }
     }
-    ops.upload(from, to);
   }
 }

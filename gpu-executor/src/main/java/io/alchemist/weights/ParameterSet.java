@@ -85,11 +85,6 @@ public final class ParameterSet implements AutoCloseable {
     tensors.forEach(action);
   }
 
-  /** Copies another set of the same parameters. */
-  public void copyFrom(Ops ops, ParameterSet other) {
-    forEach((id, tensor) -> ops.copy(other.tensor(id), tensor));
-  }
-
   /** Sets every element to zero. */
   public void clear(Ops ops) {
     tensors.values().forEach(tensor -> ops.fill(tensor, 0));

@@ -5,8 +5,10 @@ import io.alchemist.tensor.Ops;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.NavigableMap;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -85,7 +87,7 @@ public final class WeightStore implements AutoCloseable {
 
   /** Publishes the live base weights with an adapter of these values as a new version; it becomes live. */
   public WeightSet publishAdapter(LoraSpec spec, ParameterSet values) {
-    return publish(newest + 1, live.base().retain(), LoraAdapter.of(ops, scope, spec, values));
+    return publishAdapter(newest + 1, spec, values);
   }
 
   /** Like {@link #publishAdapter}, under a number that was given elsewhere and is above all before. */
@@ -94,7 +96,9 @@ public final class WeightStore implements AutoCloseable {
       throw new IllegalArgumentException("Version " + version + " is not above " + newest
           + ", the newest one here: versions are never reused. Publish it under a higher number.");
     }
-    return publish(version, live.base().retain(), LoraAdapter.of(ops, scope, spec, values));
+    LoraAdapter adapter =
+        LoraAdapter.of(ops, scope, spec, values); // may fail, so before the base is shared
+    return publish(version, live.base().retain(), adapter);
   }
 
   /** Publishes a whole model's values as a new version, which becomes live. */
@@ -130,16 +134,15 @@ public final class WeightStore implements AutoCloseable {
 
   /** Frees what is neither live, nor among the newest kept ones, nor pinned. */
   private void retire() {
-    int surplus = versions.size() - 1 - keptVersions;
+    Set<WeightSet> kept = versions.descendingMap().values().stream()
+        .filter(set -> set != live)
+        .limit(keptVersions)
+        .collect(Collectors.toSet());
     for (WeightSet set : List.copyOf(versions.values())) {
-      if (surplus <= 0) {
-        return;
-      }
-      if (set != live && !set.isPinned()) {
+      if (set != live && !kept.contains(set) && !set.isPinned()) {
         versions.remove(set.version());
         set.free();
         onGone.accept(set.version());
-        surplus--;
       }
     }
   }

@@ -149,7 +149,9 @@ class ServingTest {
       Turn turn = Engine.await(answer.turn());
       assertThat(turn.completion()).isEqualTo(Expected.TURNS.get(4).completion());
       assertThat(turn.logProbs()).isEqualTo(Expected.TURNS.get(4).logProbs());
-      Engine.await(busy).assertIdentical(quiet);
+      // Not bit by bit: what is served meanwhile may split a logged stretch, and its two halves are
+      // added up apart.
+      Engine.await(busy).assertEquals(quiet);
     }
   }
 

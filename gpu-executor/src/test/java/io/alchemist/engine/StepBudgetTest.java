@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.alchemist.serve.Server.StepReport;
+import io.alchemist.train.SliceKind;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -23,23 +24,31 @@ class StepBudgetTest {
   }
 
   private void slice(int rows, double endMillis, double tookMillis) {
-    budget.sliceTook(rows, at(endMillis), (long) (tookMillis * MILLI));
+    budget.sliceTook(SliceKind.FORWARD, rows, at(endMillis), (long) (tookMillis * MILLI));
   }
 
   @Test
   void withNobodyWaitingForATokenTrainingRuns() {
-    assertThat(budget.allows(1_000, false, at(0))).isTrue();
+    assertThat(budget.allows(SliceKind.FORWARD, 1_000, false, at(0))).isTrue();
   }
 
   @Test
   void aSliceRunsWhereTheNextTokenIsStillInTime() {
     slice(100, 0, 10); // 0.1 ms a row
     token("a", 100, 20);
-    assertThat(budget.allows(100, false, at(100))).as("10 + 20 of 50 ms").isTrue();
-    assertThat(budget.allows(300, false, at(100))).as("30 + 20 of 50 ms").isTrue();
-    assertThat(budget.allows(301, false, at(100))).as("a row too many").isFalse();
-    assertThat(budget.allows(100, false, at(120))).as("20 ms later").isTrue();
-    assertThat(budget.allows(100, false, at(121))).isFalse();
+    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(100)))
+        .as("10 + 20 of 50 ms")
+        .isTrue();
+    assertThat(budget.allows(SliceKind.FORWARD, 300, false, at(100)))
+        .as("30 + 20 of 50 ms")
+        .isTrue();
+    assertThat(budget.allows(SliceKind.FORWARD, 301, false, at(100)))
+        .as("a row too many")
+        .isFalse();
+    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(120)))
+        .as("20 ms later")
+        .isTrue();
+    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(121))).isFalse();
   }
 
   @Test
@@ -47,34 +56,36 @@ class StepBudgetTest {
     slice(100, 0, 10);
     token("a", 100, 20);
     token("b", 120, 20);
-    assertThat(budget.allows(100, false, at(121))).isFalse();
+    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(121))).isFalse();
     budget.ended("a");
-    assertThat(budget.allows(100, false, at(121))).isTrue();
+    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(121))).isTrue();
     budget.ended("b");
-    assertThat(budget.allows(100_000, false, at(121))).isTrue();
+    assertThat(budget.allows(SliceKind.FORWARD, 100_000, false, at(121))).isTrue();
   }
 
   @Test
   void whilePromptsAreComputedTrainingWaits() {
-    assertThat(budget.allows(1, true, at(10))).isFalse();
+    assertThat(budget.allows(SliceKind.FORWARD, 1, true, at(10))).isFalse();
   }
 
   @Test
   void afterItsPatienceTrainingGetsOneSliceAllTheSame() {
     slice(100, 0, 10);
     token("a", 1_990, 60);
-    assertThat(budget.allows(100, true, at(2_000))).isFalse();
-    assertThat(budget.allows(100, true, at(2_001))).isTrue();
+    assertThat(budget.allows(SliceKind.FORWARD, 100, true, at(2_000))).isFalse();
+    assertThat(budget.allows(SliceKind.FORWARD, 100, true, at(2_001))).isTrue();
     slice(100, 2_011, 10);
-    assertThat(budget.allows(100, false, at(2_012))).as("and waits anew").isFalse();
-    assertThat(budget.allows(100, true, at(4_012))).isTrue();
+    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(2_012)))
+        .as("and waits anew")
+        .isFalse();
+    assertThat(budget.allows(SliceKind.FORWARD, 100, true, at(4_012))).isTrue();
   }
 
   @Test
   void whoHasNothingToTrainDoesNotRunOutOfPatience() {
     token("a", 1_990, 60);
     budget.nothingToTrain(at(1_990));
-    assertThat(budget.allows(100, true, at(3_000))).isFalse();
+    assertThat(budget.allows(SliceKind.FORWARD, 100, true, at(3_000))).isFalse();
   }
 
   @Test
@@ -82,10 +93,12 @@ class StepBudgetTest {
     slice(100, 0, 10);
     slice(100, 0, 20); // 0.1 and a fifth of the way to 0.2 ms a row
     token("a", 100, 20);
-    assertThat(budget.allows(250, false, at(100))).as("30 + 20 of 50 ms").isTrue();
-    assertThat(budget.allows(251, false, at(100))).isFalse();
+    assertThat(budget.allows(SliceKind.FORWARD, 250, false, at(100)))
+        .as("30 + 20 of 50 ms")
+        .isTrue();
+    assertThat(budget.allows(SliceKind.FORWARD, 251, false, at(100))).isFalse();
     slice(0, 100, 500);
-    assertThat(budget.allows(250, false, at(100)))
+    assertThat(budget.allows(SliceKind.FORWARD, 250, false, at(100)))
         .as("a slice without rows teaches nothing")
         .isTrue();
   }

@@ -9,10 +9,14 @@ import io.alchemist.serve.SchedulerConfig;
 import io.alchemist.serve.Turn;
 import io.alchemist.train.Reuse;
 import io.alchemist.train.TrainingExample;
+import io.alchemist.weights.AdapterData.Factors;
+import io.alchemist.weights.AdapterData.Site;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.Trainable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
@@ -194,6 +198,34 @@ class VersionsTest {
       assertThat(Engine.await(engine.liveVersion()))
           .as("numbers are never reused")
           .isEqualTo(4);
+    }
+  }
+
+  @Test
+  void trainingGoesOnFromWhatWasRolledBackTo() {
+    try (Engine engine = engine(3)) {
+      TestEngines.publishSomething(engine, 1);
+      Map<Site, Factors> good = Engine.await(engine.adapter()).factors();
+      TestEngines.publishSomething(engine, 2);
+      Engine.await(engine.rollBack(2));
+      Map<Site, Factors> restored = Engine.await(engine.adapter()).factors();
+      good.forEach((site, factors) -> {
+        Factors now = Objects.requireNonNull(restored.get(site));
+        assertThat(now.a()).as(site.toString()).isEqualTo(factors.a());
+        assertThat(now.b()).as(site.toString()).isEqualTo(factors.b());
+      });
+    }
+  }
+
+  @Test
+  void anEngineThatTrainsDoesNotGoBackToBeforeItsAdapter() {
+    try (Engine engine = engine(3)) {
+      assertThatThrownBy(() -> Engine.await(engine.rollBack(0)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "Training can't go back to version 0: its values are kept of [1] only. Roll back to one of these,"
+                  + " or keep more versions.");
+      assertThat(Engine.await(engine.liveVersion())).isEqualTo(1);
     }
   }
 

@@ -30,7 +30,7 @@ class AdapterTransferTest {
       assertThat(data.alpha()).isEqualTo(4);
       assertThat(data.targets()).containsExactlyInAnyOrder(LinearLayer.Q, LinearLayer.DOWN);
       assertThat(data.factors()).hasSize(4);
-      AdapterTransfer.write(fixture.ops, data, WeightsFixture.SPEC, others);
+      AdapterTransfer.write(fixture.ops, data, WeightsFixture.SPEC, WeightsFixture.MODEL, others);
       values.forEach((id, tensor) -> assertThat(fixture.ops.read(others.tensor(id)))
           .as(id.toString())
           .isEqualTo(fixture.ops.read(tensor)));
@@ -52,12 +52,28 @@ class AdapterTransferTest {
     try (ParameterSet values = fixture.values(WeightsFixture.SPEC, 1);
         ParameterSet others = fixture.values(other, 1)) {
       AdapterData data = AdapterTransfer.read(fixture.ops, other, others);
-      assertThatThrownBy(
-              () -> AdapterTransfer.write(fixture.ops, data, WeightsFixture.SPEC, values))
+      assertThatThrownBy(() -> AdapterTransfer.write(
+              fixture.ops, data, WeightsFixture.SPEC, WeightsFixture.MODEL, values))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageStartingWith("The adapter is of shape LoraSpec[rank=3")
           .hasMessageEndingWith(
               "Start the engine with the adapter's shape, or load another adapter.");
+    }
+  }
+
+  @Test
+  void anAdapterWithNumbersThatAreNoneIsRefusedAndChangesNothing() {
+    try (ParameterSet values = fixture.values(WeightsFixture.SPEC, 1)) {
+      AdapterData data = AdapterTransfer.read(fixture.ops, WeightsFixture.SPEC, values);
+      float[] before = fixture.ops.read(values.tensor(ParameterId.loraA(0, LinearLayer.Q)));
+      Objects.requireNonNull(data.factors().get(new Site(0, LinearLayer.Q))).a()[0] = before[0] + 1;
+      Objects.requireNonNull(data.factors().get(new Site(1, LinearLayer.DOWN))).b()[2] = Float.NaN;
+      assertThatThrownBy(() -> AdapterTransfer.write(
+              fixture.ops, data, WeightsFixture.SPEC, WeightsFixture.MODEL, values))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("holds a number that is not finite");
+      assertThat(fixture.ops.read(values.tensor(ParameterId.loraA(0, LinearLayer.Q))))
+          .isEqualTo(before);
     }
   }
 }

@@ -1,0 +1,148 @@
+package io.alchemist.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.alchemist.metrics.Metrics;
+import io.alchemist.serve.Feedback;
+import io.alchemist.serve.FeedbackSink;
+import io.alchemist.serve.FinishReason;
+import io.alchemist.serve.RequestException;
+import io.alchemist.serve.SamplingParams;
+import io.alchemist.serve.TextListener;
+import io.alchemist.serve.TextRequest;
+import io.alchemist.tensor.cpu.CpuOps;
+import io.alchemist.text.ChatMessage;
+import io.alchemist.train.OptimizerConfig;
+import io.alchemist.train.TrainerConfig;
+import io.alchemist.weights.LinearLayer;
+import io.alchemist.weights.LoraSpec;
+import io.alchemist.weights.Trainable;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** The embedded model, corrected while it serves. */
+class FeedbackLearnerTest {
+  private static final long MEMORY = 512L << 20;
+  private static final String QUESTION = "When does the Harbor branch open?";
+
+  private final LoadedModel model = LoadedModel.open(Path.of("..", "models", "help-desk"));
+  private final Engine engine = new Engine(
+      EngineDefaults.of(model.checkpoint().config(), MEMORY, 2, learning(), model.endOfTurn()),
+      CpuOps.create(2, MEMORY),
+      model.checkpoint(),
+      new Metrics());
+  private final Kept kept = new Kept();
+  private final FeedbackLearner learner = new FeedbackLearner(engine, model, kept, 4);
+  private final TextEngine text = new TextEngine(engine, model, learner);
+  private int requests;
+
+  private static LearningConfig learning() {
+    return new LearningConfig(
+        new Trainable.Adapter(new LoraSpec(8, 16, EnumSet.allOf(LinearLayer.class)), 1),
+        OptimizerConfig.forAdapter(5e-3f),
+        new TrainerConfig(256, 1 << 18, 4));
+  }
+
+  @AfterEach
+  void close() {
+    learner.close();
+    engine.close();
+    model.close();
+  }
+
+  @Test
+  void aCorrectionChangesTheAnswerAndItsOtherPhrasings() {
+    Said before = ask(QUESTION);
+    assertThat(before.text()).isEqualTo("The Harbor branch opens at 7:30 am.");
+    String right = "The Harbor branch opens at 9 am.";
+    for (int i = 0; i < 3; i++) {
+      feedback(new Feedback(
+          "c" + i, ask(QUESTION).id(), Feedback.Kind.CORRECTION, null, right, null, null, 0));
+    }
+    await().until(() -> ask(QUESTION).text().equals(right));
+    assertThat(ask("What time does the Harbor branch open?").text()).isEqualTo(right);
+    EngineStatus status = Engine.await(engine.status());
+    assertThat(status.trained().reusedTokens()).isPositive();
+    assertThat(status.meanLoss()).isFinite();
+  }
+
+  @Test
+  void whatIsSentTwiceIsKeptTwiceAndLearntOnce() {
+    Feedback correction = new Feedback(
+        "same", ask(QUESTION).id(), Feedback.Kind.CORRECTION, null, "At nine.", null, null, 0);
+    feedback(correction);
+    feedback(correction);
+    await().until(() -> Engine.await(engine.status()).steps() == 4);
+    feedback(
+        new Feedback("thumb", ask("Hello").id(), Feedback.Kind.THUMB, 1.0, null, null, null, 0));
+    await().until(() -> Engine.await(engine.status()).steps() == 8);
+    assertThat(Engine.await(engine.status()).trained().examples()).isEqualTo(8);
+    assertThat(kept.all).hasSize(3);
+  }
+
+  @Test
+  void whatCannotBeLearntIsKeptAllTheSame() {
+    String id = ask(QUESTION).id();
+    feedback(
+        new Feedback("unknown", "no-such-turn", Feedback.Kind.THUMB, 1.0, null, null, null, 0));
+    feedback(new Feedback("down", id, Feedback.Kind.THUMB, -1.0, null, null, null, 0));
+    feedback(new Feedback(
+        "long", id, Feedback.Kind.CORRECTION, null, "word ".repeat(2000), null, null, 0));
+    assertThat(kept.all).hasSize(3);
+    assertThat(Engine.await(engine.status()).trainingJobs()).isZero();
+    assertThat(Engine.await(engine.liveVersion())).isEqualTo(1);
+  }
+
+  private void feedback(Feedback feedback) {
+    Engine.await(learner.append(feedback).toCompletableFuture());
+  }
+
+  private record Said(String id, String text) {}
+
+  private Said ask(String question) {
+    CompletableFuture<Said> said = new CompletableFuture<>();
+    String id = "turn-" + requests++;
+    StringBuilder answer = new StringBuilder();
+    TextRequest request = new TextRequest(
+        new TextRequest.Messages(List.of(new ChatMessage("user", question))),
+        40,
+        SamplingParams.GREEDY,
+        List.of(),
+        0,
+        null);
+    text.complete(id, request, new TextListener() {
+      @Override
+      public void onText(String more, List<TokenInfo> tokens) {
+        answer.append(more);
+      }
+
+      @Override
+      public void onEnd(FinishReason finish, Usage usage, @Nullable RequestException error) {
+        said.complete(new Said(id, answer.toString()));
+      }
+    });
+    return Engine.await(said);
+  }
+
+  /** Keeps feedback in memory. */
+  private static final class Kept implements FeedbackSink {
+    private final List<Feedback> all = new CopyOnWriteArrayList<>();
+
+    @Override
+    public CompletionStage<Void> append(Feedback feedback) {
+      all.add(feedback);
+      return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public void close() {}
+  }
+}
