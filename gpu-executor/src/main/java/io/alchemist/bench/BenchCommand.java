@@ -2,12 +2,18 @@ package io.alchemist.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import io.alchemist.weights.LinearLayer;
+import io.alchemist.weights.LoraSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -31,14 +37,25 @@ public final class BenchCommand {
           @Nullable
           Path json,
       @Option(names = "--quick", description = "Fewer rounds: ends within a minute.") boolean quick,
+      @Option(names = "--rank", description = "Of the adapter.", defaultValue = "16") int rank,
+      @Option(
+              names = "--targets",
+              split = ",",
+              description =
+                  "Linear layers that carry an adapter, e.g. q_proj,v_proj; all by default.")
+          String @Nullable [] targets,
       @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
           int threads)
       throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     int used = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    Set<LinearLayer> layers = targets == null
+        ? EnumSet.allOf(LinearLayer.class)
+        : Arrays.stream(targets).map(LinearLayer::named).collect(Collectors.toSet());
+    LoraSpec lora = new LoraSpec(rank, 2f * rank, layers);
     Map<String, Object> figures =
-        new EngineBench(EngineBench.D512, used, quick, err::println).run();
+        new EngineBench(EngineBench.D512, lora, used, quick, err::println).run();
     figures.forEach((name, value) -> out.printf(
         Locale.ROOT,
         "%-36s %s%n",

@@ -30,7 +30,6 @@ import io.alchemist.weights.RandomWeights;
 import io.alchemist.weights.RopeConfig;
 import io.alchemist.weights.Trainable;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +37,7 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
 /**
  * Measures one engine on random weights of a given shape: matrix products, prefill, decode, the LoRA step recomputed and from
@@ -50,18 +50,20 @@ final class EngineBench {
 
   private static final int PROMPT = 1024;
   private static final int COMPLETION = 24;
-  private static final int RANK = 16;
   private static final long MEMORY = 6L << 30;
 
   private final ModelConfig model;
   private final int threads;
   private final int rounds;
   private final int examples;
+  private final LoraSpec lora;
   private final Consumer<String> progress;
   private final SplittableRandom random = new SplittableRandom(11);
   private int requests;
 
-  EngineBench(ModelConfig model, int threads, boolean quick, Consumer<String> progress) {
+  EngineBench(
+      ModelConfig model, LoraSpec lora, int threads, boolean quick, Consumer<String> progress) {
+    this.lora = lora;
     this.model = model;
     this.threads = threads;
     this.rounds = quick ? 3 : 9;
@@ -89,8 +91,7 @@ final class EngineBench {
   }
 
   private Engine engine() {
-    Trainable adapter =
-        new Trainable.Adapter(new LoraSpec(RANK, 2 * RANK, EnumSet.allOf(LinearLayer.class)), 3);
+    Trainable adapter = new Trainable.Adapter(lora, 3);
     LearningConfig learning = new LearningConfig(
         adapter,
         OptimizerConfig.forAdapter(1e-4f),
@@ -145,7 +146,7 @@ final class EngineBench {
     for (LinearLayer linear : LinearLayer.values()) {
       double in = linear.inputs(model);
       double out = linear.outputs(model);
-      perToken += 2 * (in * out + RANK * (in + out));
+      perToken += 2 * (in * out + (lora.targets().contains(linear) ? lora.rank() * (in + out) : 0));
     }
     double attention = 4.0 * model.queryDim() * tokens * (tokens + 1) / 2;
     return model.layers() * (perToken * tokens + attention)
@@ -223,7 +224,10 @@ final class EngineBench {
     double tokens = examples * (PROMPT + COMPLETION - 1.0);
     figures.put("lora_prompt_tokens", PROMPT);
     figures.put("lora_completion_tokens", COMPLETION);
-    figures.put("lora_rank", RANK);
+    figures.put("lora_rank", lora.rank());
+    figures.put(
+        "lora_targets",
+        lora.targets().stream().map(LinearLayer::shortName).collect(Collectors.joining(",")));
     figures.put(
         "lora_step_tokens_per_s_recompute", tokens / (recomputed.median() + update.median()));
     figures.put("lora_step_tokens_per_s_handle", tokens / (reused.median() + update.median()));
