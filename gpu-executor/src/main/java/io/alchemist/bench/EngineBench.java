@@ -98,7 +98,6 @@ final class EngineBench {
         new TrainerConfig(PROMPT + COMPLETION, 8 << 20, 4));
     long activationBytes = Activations.bytesPerRow(model) * model.layers() * PROMPT * 5 / 2;
     EngineConfig config = new EngineConfig(
-        threads,
         MEMORY,
         new CacheConfig(16, 16 * 1024, activationBytes, 0, 0, null),
         new SchedulerConfig(8, 512, 64),

@@ -46,8 +46,7 @@ final class ModelOptions {
     Ops ops = CpuOps.create(threads, bytes);
     try {
       return new Engine(
-          EngineDefaults.of(
-              loaded.checkpoint().config(), bytes, threads, learning, loaded.endOfTurn()),
+          EngineDefaults.of(loaded.checkpoint().config(), bytes, learning, loaded.endOfTurn()),
           ops,
           loaded.checkpoint(),
           metrics);

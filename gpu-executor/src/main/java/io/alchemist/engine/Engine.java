@@ -39,6 +39,8 @@ import org.slf4j.LoggerFactory;
  * Serves one model and trains it on the same device, from what serving recorded. Builds its parts in the order in which they
  * use each other, hands the device to the {@link EngineLoop}, and takes it back to close them in reverse.
  *
+ * <p>Longer than most classes: it is the list of all that an engine can be asked for, a line or two each.
+ *
  * <p>Thread-safe: everything is passed to the engine thread. Futures are completed on it, so what depends on one must not
  * block, nor wait for another or close the engine.
  */
@@ -56,6 +58,7 @@ public final class Engine implements AutoCloseable {
   private final ActivationRecorder recorder;
   private final HostTier host;
   private final Mover mover;
+  private final StepBudget budget;
   private final Server server;
   private final @Nullable Learner learner;
   private final EngineLoop loop;
@@ -98,7 +101,7 @@ public final class Engine implements AutoCloseable {
       BlockLayout layout = blockLayout(model);
       this.mover =
           own(new Mover(tree, host, layout, ops, Math.max(1, cache.activationBytes() / 4)));
-      StepBudget budget = new StepBudget(config.latency());
+      this.budget = new StepBudget(config.latency());
       this.server = own(new Server(
           ops,
           ops.memory(),
@@ -373,7 +376,8 @@ public final class Engine implements AutoCloseable {
         learner == null ? 0 : learner.trainer().memory().peakBytes(),
         learner == null ? GradientReport.NOTHING : learner.trainer().total(),
         learner == null ? 0 : learner.steps(),
-        learner == null ? Double.NaN : learner.lastLoss());
+        learner == null ? Double.NaN : learner.lastLoss(),
+        budget.predictionError());
   }
 
   /** Runs something on the engine thread with its parts; for this package's tests and benchmarks. */

@@ -7,7 +7,6 @@ import org.jspecify.annotations.Nullable;
 /**
  * All an engine is told.
  *
- * @param threads CPU threads of the CPU back end
  * @param deviceBytes device memory in all
  * @param cache memory for what tokens leave behind
  * @param scheduler limits of serving
@@ -18,7 +17,6 @@ import org.jspecify.annotations.Nullable;
  * @param endOfTurn tokens that end a completion
  */
 public record EngineConfig(
-    int threads,
     long deviceBytes,
     CacheConfig cache,
     SchedulerConfig scheduler,
@@ -29,8 +27,5 @@ public record EngineConfig(
     Set<Integer> endOfTurn) {
   public EngineConfig {
     endOfTurn = Set.copyOf(endOfTurn);
-    if (threads < 1) {
-      throw new IllegalArgumentException("threads = " + threads + " is not positive.");
-    }
   }
 }

@@ -30,11 +30,10 @@ public final class EngineDefaults {
   public static EngineConfig of(
       ModelConfig model,
       long deviceBytes,
-      int threads,
       @Nullable LearningConfig learning,
       Set<Integer> endOfTurn) {
     CacheConfig least = new CacheConfig(PAGE_TOKENS, pages(model.maxPositions()), 0, 0, 0, null);
-    EngineConfig bare = config(deviceBytes, threads, least, learning, endOfTurn);
+    EngineConfig bare = config(deviceBytes, least, learning, endOfTurn);
     long rest = deviceBytes - MemoryPlan.of(model, bare).totalBytes();
     long kvTokenBytes = 8L * model.layers() * model.kvDim();
     long plenty = Math.max(model.maxPositions(), (long) MAX_SEQUENCES * KV_TOKENS_PER_SEQUENCE);
@@ -49,7 +48,7 @@ public final class EngineDefaults {
         activationBytes,
         0,
         null);
-    return config(deviceBytes, threads, cache, learning, endOfTurn);
+    return config(deviceBytes, cache, learning, endOfTurn);
   }
 
   private static int pages(int tokens) {
@@ -58,12 +57,10 @@ public final class EngineDefaults {
 
   private static EngineConfig config(
       long deviceBytes,
-      int threads,
       CacheConfig cache,
       @Nullable LearningConfig learning,
       Set<Integer> endOfTurn) {
     return new EngineConfig(
-        threads,
         deviceBytes,
         cache,
         new SchedulerConfig(MAX_SEQUENCES, MAX_STEP_TOKENS, MAX_QUEUED),

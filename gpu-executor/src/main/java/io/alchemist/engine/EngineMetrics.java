@@ -109,6 +109,11 @@ final class EngineMetrics {
         "Training jobs queued or under way.",
         EngineStatus::trainingJobs);
     gauge(
+        engine,
+        "alchemist_step_prediction_error",
+        "Mean relative error of the predicted time of a decoding step, by which training is let in.",
+        EngineStatus::stepPredictionError);
+    gauge(
         engine, "alchemist_training_loss", "Mean loss of the last update.", EngineStatus::meanLoss);
   }
 

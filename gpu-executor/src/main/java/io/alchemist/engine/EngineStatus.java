@@ -25,6 +25,7 @@ import java.util.List;
  * @param trained all examples whose gradient was added up
  * @param steps updates of the weights
  * @param meanLoss of the last update's batch; not a number before
+ * @param stepPredictionError mean relative error of the predicted time of a decoding step
  */
 public record EngineStatus(
     long liveVersion,
@@ -42,4 +43,5 @@ public record EngineStatus(
     long trainerPeakBytes,
     GradientReport trained,
     int steps,
-    double meanLoss) {}
+    double meanLoss,
+    double stepPredictionError) {}

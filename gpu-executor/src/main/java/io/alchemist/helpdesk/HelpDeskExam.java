@@ -59,7 +59,6 @@ final class HelpDeskExam {
 
   private List<Miss> misses(List<Question> questions, @Nullable String system) {
     EngineConfig config = new EngineConfig(
-        threads,
         MEMORY,
         new CacheConfig(16, 16_384, 0, 0, 0, null),
         new SchedulerConfig(32, 512, questions.size()),

@@ -101,7 +101,6 @@ public final class TrainHelpDesk implements Callable<Integer> {
         0.05f,
         1);
     EngineConfig config = new EngineConfig(
-        threads,
         MEMORY,
         new CacheConfig(16, 1024, 0, 0, 0, null),
         new SchedulerConfig(1, 64, 1),

@@ -23,10 +23,6 @@ public final class Workspace implements AutoCloseable {
     this.maxRows = maxRows;
   }
 
-  public int maxRows() {
-    return maxRows;
-  }
-
   /** (rows, C) */
   Tensor hidden(String name, int rows) {
     return tensor(name, rows, config.hiddenSize());

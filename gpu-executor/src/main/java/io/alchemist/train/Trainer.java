@@ -34,7 +34,9 @@ import org.slf4j.LoggerFactory;
  * <p>The gradient of an example is taken at the version that served it where that is still at hand (exact, if delayed),
  * from what was logged at it; else at the live version, forwarded anew.
  *
- * <p>Engine thread.
+ * <p>Longer than most classes: a job and its passes use nearly all that the trainer holds, so they live inside it.
+ *
+ * <p>Engine thread, but for {@link #check}.
  */
 public final class Trainer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
@@ -219,15 +221,19 @@ public final class Trainer implements AutoCloseable {
   public void close() {
     IllegalStateException closed =
         new IllegalStateException("The engine was closed before this training job ran");
-    if (current != null) {
-      current.abandon();
-      current.done.completeExceptionally(closed);
-      current = null;
+    // Those who wait are told first, whatever giving the memory back runs into.
+    Job running = current;
+    current = null;
+    if (running != null) {
+      running.done.completeExceptionally(closed);
     }
     for (Job job : queue) {
       job.done.completeExceptionally(closed);
     }
     queue.clear();
+    if (running != null) {
+      running.abandon();
+    }
     loader.shutdown();
     crossEntropy.close();
     work.close();

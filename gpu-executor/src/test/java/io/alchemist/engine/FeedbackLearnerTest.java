@@ -35,7 +35,7 @@ class FeedbackLearnerTest {
 
   private final LoadedModel model = LoadedModel.open(Path.of("..", "models", "help-desk"));
   private final Engine engine = new Engine(
-      EngineDefaults.of(model.checkpoint().config(), MEMORY, 2, learning(), model.endOfTurn()),
+      EngineDefaults.of(model.checkpoint().config(), MEMORY, learning(), model.endOfTurn()),
       CpuOps.create(2, MEMORY),
       model.checkpoint(),
       new Metrics());

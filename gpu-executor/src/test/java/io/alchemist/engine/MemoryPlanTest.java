@@ -82,7 +82,6 @@ class MemoryPlanTest {
 
     EngineConfig config(long deviceBytes) {
       return new EngineConfig(
-          2,
           deviceBytes,
           cache,
           new SchedulerConfig(4, stepTokens, 64),

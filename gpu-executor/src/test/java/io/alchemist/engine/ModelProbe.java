@@ -50,7 +50,7 @@ final class ModelProbe implements AutoCloseable {
         new TrainerConfig(MICRO_BATCH, MICRO_BATCH * shape.vocabSize(), 2));
     int threads = Runtime.getRuntime().availableProcessors();
     engine = new Engine(
-        EngineDefaults.of(shape, MEMORY, threads, learning, Set.of()),
+        EngineDefaults.of(shape, MEMORY, learning, Set.of()),
         CpuOps.create(threads, MEMORY),
         model.checkpoint(),
         new Metrics());

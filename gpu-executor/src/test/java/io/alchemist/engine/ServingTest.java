@@ -192,7 +192,6 @@ class ServingTest {
     }
     EngineConfig usual = TestEngines.config(null, TestEngines.roomyCache(), 64);
     EngineConfig config = new EngineConfig(
-        usual.threads(),
         usual.deviceBytes(),
         usual.cache(),
         usual.scheduler(),

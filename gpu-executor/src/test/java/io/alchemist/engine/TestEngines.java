@@ -79,7 +79,6 @@ final class TestEngines {
       SchedulerConfig scheduler,
       int keptVersions) {
     return new EngineConfig(
-        2,
         DEVICE_BYTES,
         cache,
         scheduler,
