@@ -131,9 +131,10 @@ final class EngineBench {
     double flops = prefillFlops(PROMPT);
     figures.put("matmul_gflops", rate.median());
     figures.put("prefill_length", PROMPT);
-    figures.put("prefill_tokens_per_s", PROMPT / off.median());
-    figures.put("prefill_gflops", flops / off.median() * 1e-9);
-    figures.put("prefill_share_of_matmul_rate", flops / off.median() * 1e-9 / rate.median());
+    // As requests are served by default: recorded.
+    figures.put("prefill_tokens_per_s", PROMPT / on.median());
+    figures.put("prefill_gflops", flops / on.median() * 1e-9);
+    figures.put("prefill_share_of_matmul_rate", flops / on.median() * 1e-9 / rate.median());
     figures.put("ttft_recording_off_ms", off.median() * 1e3);
     figures.put("ttft_recording_on_ms", on.median() * 1e3);
     figures.put("ttft_recording_overhead", on.medianRatioTo(off) - 1);

@@ -12,6 +12,8 @@ import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.TextListener;
 import io.alchemist.serve.TextRequest;
 import io.alchemist.text.ChatMessage;
+import io.alchemist.text.ChatTemplate;
+import io.alchemist.text.jinja.TemplateException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -35,10 +37,15 @@ import picocli.CommandLine.Spec;
     description = "Talks with a model in the terminal.",
     mixinStandardHelpOptions = true)
 final class ChatCommand implements Callable<Integer> {
+  private static final String USUAL_SYSTEM = "You are a helpful assistant.";
+
   @Mixin
   private ModelOptions options;
 
-  @Option(names = "--system", description = "A system message to begin with.")
+  @Option(
+      names = "--system",
+      description = "A system message to begin with; empty for none." + " Default: \""
+          + USUAL_SYSTEM + "\", none for the embedded model.")
   private @Nullable String system;
 
   @Option(names = "--temperature", description = "0 is greedy. Default: ${DEFAULT-VALUE}.")
@@ -63,12 +70,13 @@ final class ChatCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     SamplingParams sampling = new SamplingParams(temperature, 0, 1, seed);
     List<ChatMessage> messages = new ArrayList<>();
-    if (system != null) {
-      messages.add(new ChatMessage("system", system));
-    }
     try (LoadedModel model = options.open();
         Engine engine = options.start(model, null, new Metrics())) {
       TextEngine service = new TextEngine(engine, model, new NoFeedback());
+      String first = systemFor(model);
+      if (!first.isEmpty()) {
+        messages.add(new ChatMessage("system", first));
+      }
       BufferedReader in =
           new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
       prompt(out);
@@ -91,6 +99,24 @@ final class ChatCommand implements Callable<Integer> {
       return 1;
     }
     return 0;
+  }
+
+  /** What the conversation begins with; not the usual message where the model's template takes none. */
+  private String systemFor(LoadedModel model) {
+    if (system != null) {
+      return system;
+    }
+    ChatTemplate template = model.template();
+    if (options.model == null || template == null) {
+      return "";
+    }
+    try {
+      template.renderForGeneration(
+          List.of(new ChatMessage("system", USUAL_SYSTEM), new ChatMessage("user", "Hello")));
+      return USUAL_SYSTEM;
+    } catch (TemplateException refused) {
+      return "";
+    }
   }
 
   private static void prompt(PrintWriter out) {
