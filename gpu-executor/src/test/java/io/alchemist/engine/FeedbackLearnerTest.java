@@ -19,6 +19,7 @@ import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.Trainable;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -67,7 +68,7 @@ class FeedbackLearnerTest {
       feedback(new Feedback(
           "c" + i, ask(QUESTION).id(), Feedback.Kind.CORRECTION, null, right, null, null, 0));
     }
-    await().until(() -> ask(QUESTION).text().equals(right));
+    await().atMost(Duration.ofSeconds(60)).until(() -> ask(QUESTION).text().equals(right));
     assertThat(ask("What time does the Harbor branch open?").text()).isEqualTo(right);
     EngineStatus status = Engine.await(engine.status());
     assertThat(status.trained().reusedTokens()).isPositive();
@@ -80,10 +81,14 @@ class FeedbackLearnerTest {
         "same", ask(QUESTION).id(), Feedback.Kind.CORRECTION, null, "At nine.", null, null, 0);
     feedback(correction);
     feedback(correction);
-    await().until(() -> Engine.await(engine.status()).steps() == 4);
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> Engine.await(engine.status()).steps() == 4);
     feedback(
         new Feedback("thumb", ask("Hello").id(), Feedback.Kind.THUMB, 1.0, null, null, null, 0));
-    await().until(() -> Engine.await(engine.status()).steps() == 8);
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> Engine.await(engine.status()).steps() == 8);
     assertThat(Engine.await(engine.status()).trained().examples()).isEqualTo(8);
     assertThat(kept.all).hasSize(3);
   }
