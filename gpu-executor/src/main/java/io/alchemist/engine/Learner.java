@@ -129,6 +129,7 @@ final class Learner implements AutoCloseable {
 
   /** Takes over an adapter's values and publishes them. */
   long load(AdapterData data) {
+    requireWholeSum();
     AdapterTransfer.write(ops, data, adapterConfig().spec(), model, optimizer.values());
     optimizer.restart();
     sum.clear(ops);

@@ -103,7 +103,8 @@ record MicroBatch(
     return layout.finish(examples, newRows, predictingRows, predicting, holes, logged);
   }
 
-  private static List<Covered> loggedRuns(@Nullable Coverage coverage) {
+  /** The runs whose activations were logged; none where nothing is reused. */
+  static List<Covered> loggedRuns(@Nullable Coverage coverage) {
     if (coverage == null) {
       return List.of();
     }

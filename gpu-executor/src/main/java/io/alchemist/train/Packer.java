@@ -88,12 +88,8 @@ final class Packer {
       examples.add(example);
       coverages.add(coverage);
       rows += more;
-      if (coverage != null) {
-        for (Covered run : coverage.runs()) {
-          if (run.logged() != null) {
-            shared.merge(Stretch.of(run), run.count(), Math::max);
-          }
-        }
+      for (Covered run : MicroBatch.loggedRuns(coverage)) {
+        shared.merge(Stretch.of(run), run.count(), Math::max);
       }
     }
     return new Pack(version, examples, coverages);
@@ -108,14 +104,9 @@ final class Packer {
 
   /** Tokens that have a row already; a stretch may go on where another example that shares it ended. */
   private static int sharedTokens(@Nullable Coverage coverage, Map<Stretch, Integer> shared) {
-    if (coverage == null) {
-      return 0;
-    }
     int tokens = 0;
-    for (Covered run : coverage.runs()) {
-      if (run.logged() != null) {
-        tokens += Math.min(run.count(), shared.getOrDefault(Stretch.of(run), 0));
-      }
+    for (Covered run : MicroBatch.loggedRuns(coverage)) {
+      tokens += Math.min(run.count(), shared.getOrDefault(Stretch.of(run), 0));
     }
     return tokens;
   }
