@@ -286,7 +286,43 @@ public final class Engine implements AutoCloseable {
     return loop.call(() -> learning().train(examples)).thenCompose(step -> step);
   }
 
-  /** Hands over the gradient added up so far, e.g. to be summed over engines, and begins a new sum. */
+  /**
+   * The gradient of examples on its own, e.g. to be summed over engines: apart from the sum of {@link #accumulate}, so that
+   * nothing else that is trained, or fails, has a part in it.
+   */
+  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
+  public CompletableFuture<HostGradient> gradient(List<TrainingExample> examples, Reuse reuse) {
+    return loop.call(() -> learning().gradient(examples, reuse)).thenCompose(result -> result);
+  }
+
+  /** The loss of examples without its gradient, each at its version, which may be the draft. */
+  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
+  public CompletableFuture<GradientReport> loss(List<TrainingExample> examples) {
+    return loop.call(() -> learning().loss(examples)).thenCompose(report -> report);
+  }
+
+  /**
+   * Keeps an adapter as the draft: gradients and losses can be taken at it by its number, and no request is served with it. It
+   * replaces the draft before.
+   *
+   * @param number below -1 and never used before
+   */
+  public CompletableFuture<Void> stage(long number, AdapterData adapter) {
+    return loop.call(() -> {
+      learning().stage(number, adapter);
+      return null;
+    });
+  }
+
+  /** Lets the draft go. */
+  public CompletableFuture<Void> unstage() {
+    return loop.call(() -> {
+      learning().unstage();
+      return null;
+    });
+  }
+
+  /** Hands over the gradient added up so far and begins a new sum. */
   public CompletableFuture<HostGradient> takeGradient() {
     return loop.call(() -> learning().takeGradient());
   }
@@ -299,6 +335,18 @@ public final class Engine implements AutoCloseable {
   /** The whole model as trained so far; for engines that train all of it. */
   public CompletableFuture<WeightSource> trainedModel() {
     return loop.call(() -> learning().wholeModel());
+  }
+
+  /**
+   * Publishes an adapter from elsewhere under the version it has there.
+   *
+   * @param version above all that this engine has had
+   */
+  public CompletableFuture<Void> publish(long version, AdapterData adapter) {
+    return loop.call(() -> {
+      learning().load(version, adapter);
+      return null;
+    });
   }
 
   /** Publishes an adapter from elsewhere; training goes on from it. */

@@ -23,10 +23,12 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 
 /** Learning on one engine: adds gradients up, steps, publishes. Engine thread. */
 final class Learner implements AutoCloseable {
   private final Ops ops;
+  private final MemoryScope scope;
   private final WeightStore store;
   private final ModelConfig model;
   private final Trainable trainable;
@@ -49,6 +51,7 @@ final class Learner implements AutoCloseable {
       Trainer trainer,
       boolean keepsVersions) {
     this.ops = ops;
+    this.scope = scope;
     this.store = store;
     this.model = source.config();
     this.trainable = config.trainable();
@@ -90,6 +93,45 @@ final class Learner implements AutoCloseable {
     return trainer.submit(new GradientJob(examples, reuse, sum));
   }
 
+  /** The gradient of examples alone, in a sum of its own: whatever else is under way or fails has no part in it. */
+  CompletableFuture<HostGradient> gradient(List<TrainingExample> examples, Reuse reuse) {
+    GradientSum own = new GradientSum(sum.gradient().zerosLike(ops, scope, "gradient of a job"));
+    CompletableFuture<GradientReport> report;
+    try {
+      report = trainer.submit(new GradientJob(examples, reuse, own));
+    } catch (RuntimeException e) {
+      own.close();
+      throw e;
+    }
+    return report.handle((done, failure) -> {
+      try {
+        if (failure != null) {
+          throw new CompletionException(failure);
+        }
+        return new HostGradient(hostCopy(own.gradient()), done);
+      } finally {
+        own.close();
+      }
+    });
+  }
+
+  /** The loss of examples, each at its version. */
+  CompletableFuture<GradientReport> loss(List<TrainingExample> examples) {
+    return trainer.submit(new GradientJob(examples, Reuse.LOGGED, null));
+  }
+
+  /** Makes an adapter the draft. */
+  void stage(long number, AdapterData data) {
+    try (ParameterSet values = optimizer.values().zerosLike(ops, scope, "draft")) {
+      AdapterTransfer.write(ops, data, adapterConfig().spec(), model, values);
+      store.stage(number, adapterConfig().spec(), values);
+    }
+  }
+
+  void unstage() {
+    store.unstage();
+  }
+
   /** Hands over what was added up and begins a new sum. */
   HostGradient takeGradient() {
     requireWholeSum();
@@ -117,7 +159,7 @@ final class Learner implements AutoCloseable {
   }
 
   private void requireWholeSum() {
-    if (trainer.isAdding()) {
+    if (trainer.isAddingTo(sum)) {
       throw new IllegalStateException("A training job is under way, so the gradient is not whole."
           + " Wait for the job's report first.");
     }
@@ -129,15 +171,31 @@ final class Learner implements AutoCloseable {
 
   /** Takes over an adapter's values and publishes them. */
   long load(AdapterData data) {
+    copyIn(data);
+    return publish();
+  }
+
+  /** Likewise under a number that was given elsewhere. */
+  void load(long version, AdapterData data) {
+    store.checkNew(version);
+    copyIn(data);
+    published(store
+        .publishAdapter(version, adapterConfig().spec(), optimizer.values())
+        .version());
+  }
+
+  private void copyIn(AdapterData data) {
     requireWholeSum();
     AdapterTransfer.write(ops, data, adapterConfig().spec(), model, optimizer.values());
     optimizer.restart();
     sum.clear(ops);
-    return publish();
   }
 
   private long publish() {
-    long version = trainable.publish(store, optimizer.values()).version();
+    return published(trainable.publish(store, optimizer.values()).version());
+  }
+
+  private long published(long version) {
     if (keepsVersions) {
       snapshots.put(version, hostCopy(optimizer.values()));
       snapshots.keySet().retainAll(store.versions());

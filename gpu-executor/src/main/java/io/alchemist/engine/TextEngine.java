@@ -1,5 +1,7 @@
 package io.alchemist.engine;
 
+import io.alchemist.serve.AnsweredTurn;
+import io.alchemist.serve.Conversations;
 import io.alchemist.serve.Feedback;
 import io.alchemist.serve.FeedbackSink;
 import io.alchemist.serve.FinishReason;
@@ -33,10 +35,18 @@ public final class TextEngine implements TextService {
   private final Engine engine;
   private final LoadedModel model;
   private final FeedbackSink feedback;
+  private final AnsweredTurn.Listener answers;
   private final long createdEpochSeconds = Instant.now().getEpochSecond();
 
   /** Serves {@code model} by {@code engine}; owns neither, nor the sink. */
   public TextEngine(Engine engine, LoadedModel model, FeedbackSink feedback) {
+    this(engine, model, feedback, turn -> {});
+  }
+
+  /** Likewise, and tells {@code answers} of each answer that was given. */
+  public TextEngine(
+      Engine engine, LoadedModel model, FeedbackSink feedback, AnsweredTurn.Listener answers) {
+    this.answers = answers;
     this.engine = engine;
     this.model = model;
     this.feedback = feedback;
@@ -65,7 +75,8 @@ public final class TextEngine implements TextService {
         new GenerationRequest(id, prompt, most, request.sampling(), request.topLogProbs());
     CompletableFuture<Void> queued = engine.generate(
         generation,
-        new Transcriber(listener, detokenizer, new StopStrings(request.stop()), prompt.length));
+        new Transcriber(
+            listener, detokenizer, new StopStrings(request.stop()), request, prompt.length));
     CompletableFuture<Void> unused = queued.whenComplete((done, failure) -> {
       if (failure != null) {
         listener.onEnd(FinishReason.ERROR, new Usage(prompt.length, 0, 0), refusal(failure));
@@ -132,19 +143,34 @@ public final class TextEngine implements TextService {
     private final TextListener listener;
     private final Detokenizer detokenizer;
     private final StopStrings stops;
+    private final TextRequest request;
     private final int promptTokens;
+    private final StringBuilder answer = new StringBuilder();
+    private final long startNanos = System.nanoTime();
+    private long firstTokenNanos;
+    private long lastTokenNanos;
 
     Transcriber(
-        TextListener listener, Detokenizer detokenizer, StopStrings stops, int promptTokens) {
+        TextListener listener,
+        Detokenizer detokenizer,
+        StopStrings stops,
+        TextRequest request,
+        int promptTokens) {
       this.listener = listener;
       this.detokenizer = detokenizer;
       this.stops = stops;
+      this.request = request;
       this.promptTokens = promptTokens;
     }
 
     @Override
     public boolean onToken(SampledToken token) {
+      lastTokenNanos = System.nanoTime();
+      if (firstTokenNanos == 0) {
+        firstTokenNanos = lastTokenNanos;
+      }
       String text = stops.append(detokenizer.append(token.id()));
+      answer.append(text);
       listener.onText(text, List.of(info(token)));
       return stops.hit().isEmpty();
     }
@@ -170,6 +196,7 @@ public final class TextEngine implements TextService {
           rest += stops.flush();
         }
         if (!rest.isEmpty()) {
+          answer.append(rest);
           listener.onText(rest, List.of());
         }
       }
@@ -177,7 +204,23 @@ public final class TextEngine implements TextService {
       if (generated > 0 && model.endOfTurn().contains(turn.completion()[generated - 1])) {
         generated--;
       }
+      // Before the client hears of the end and can judge the answer.
+      if (turn.completion().length > 0) {
+        answers.answered(answered(turn));
+      }
       listener.onEnd(turn.finish(), new Usage(promptTokens, turn.cachedTokens(), generated), error);
+    }
+
+    private AnsweredTurn answered(Turn turn) {
+      int gaps = turn.completion().length - 1;
+      return new AnsweredTurn(
+          turn,
+          Conversations.key(request.prompt()),
+          request.user(),
+          Conversations.question(request.prompt()),
+          answer.toString(),
+          firstTokenNanos - startNanos,
+          gaps == 0 ? 0 : (lastTokenNanos - firstTokenNanos) / gaps);
     }
   }
 }

@@ -5,6 +5,7 @@ import io.alchemist.weights.AdapterData.Factors;
 import io.alchemist.weights.AdapterData.Site;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.OptimizerState;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.FloatBuffer;
@@ -15,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -72,6 +74,16 @@ public final class PeftDirectory {
    */
   public static void write(
       Path directory, AdapterData adapter, ModelConfig config, @Nullable String baseModel) {
+    write(directory, adapter, config, baseModel, null);
+  }
+
+  /** Like {@link #write}, with the state of the optimizer that made the adapter, so that training can go on from it. */
+  public static void write(
+      Path directory,
+      AdapterData adapter,
+      ModelConfig config,
+      @Nullable String baseModel,
+      @Nullable OptimizerState optimizer) {
     adapter.checkFits(config);
     if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
       throw new ModelFileException(
@@ -80,14 +92,8 @@ public final class PeftDirectory {
           "an adapter that was written is never changed, for others may be reading it",
           "Choose another name, or delete it first");
     }
-    Map<String, List<Long>> shapes = new LinkedHashMap<>();
-    Map<String, FloatBuffer> values = new LinkedHashMap<>();
-    adapter.factors().forEach((site, factors) -> {
-      shapes.put(nameOfA(site), shapeOfA(site, adapter.rank(), config));
-      values.put(nameOfA(site), FloatBuffer.wrap(factors.a()));
-      shapes.put(nameOfB(site), shapeOfB(site, adapter.rank(), config));
-      values.put(nameOfB(site), FloatBuffer.wrap(factors.b()));
-    });
+    Map<String, List<Long>> shapes = shapes(adapter, config);
+    Map<String, FloatBuffer> values = values(adapter);
     Path temporary = Temporaries.beside(directory);
     try {
       Files.createDirectory(temporary);
@@ -97,12 +103,40 @@ public final class PeftDirectory {
             into.put(all.slice((int) offset, into.remaining()));
           });
       PeftConfig.write(temporary, adapter, baseModel);
+      if (optimizer != null) {
+        OptimizerFile.write(temporary.resolve(OptimizerFile.NAME), optimizer, config);
+      }
       Temporaries.publish(temporary, directory);
     } catch (IOException e) {
       throw new UncheckedIOException("Can't write " + directory, e);
     } finally {
       Temporaries.discard(temporary);
     }
+  }
+
+  /** The state of the optimizer that made the adapter of a directory, where it was written too. */
+  public static Optional<OptimizerState> readOptimizer(
+      Path directory, AdapterData adapter, ModelConfig config) {
+    return OptimizerFile.read(directory.resolve(OptimizerFile.NAME), adapter, config);
+  }
+
+  /** The shape of each tensor of an adapter, in the order in which they are stored. */
+  static Map<String, List<Long>> shapes(AdapterData adapter, ModelConfig config) {
+    Map<String, List<Long>> shapes = new LinkedHashMap<>();
+    for (Site site : adapter.factors().keySet()) {
+      shapes.put(nameOfA(site), shapeOfA(site, adapter.rank(), config));
+      shapes.put(nameOfB(site), shapeOfB(site, adapter.rank(), config));
+    }
+    return shapes;
+  }
+
+  static Map<String, FloatBuffer> values(AdapterData adapter) {
+    Map<String, FloatBuffer> values = new LinkedHashMap<>();
+    adapter.factors().forEach((site, factors) -> {
+      values.put(nameOfA(site), FloatBuffer.wrap(factors.a()));
+      values.put(nameOfB(site), FloatBuffer.wrap(factors.b()));
+    });
+    return values;
   }
 
   private static float[] read(Path directory, Safetensors file, String name, List<Long> shape) {
@@ -125,11 +159,11 @@ public final class PeftDirectory {
     return values;
   }
 
-  private static String nameOfA(Site site) {
+  static String nameOfA(Site site) {
     return prefix(site) + ".lora_A.weight";
   }
 
-  private static String nameOfB(Site site) {
+  static String nameOfB(Site site) {
     return prefix(site) + ".lora_B.weight";
   }
 

@@ -60,16 +60,10 @@ public final class CrossEntropy implements AutoCloseable {
       Tensor dH,
       ParameterSet gradient,
       ParameterId headId) {
-    int vocabulary = head.outputs();
-    int blockRows = Math.max(1, Math.min(h.rows(), Math.max(MIN_ROWS, maxLogits / vocabulary)));
-    int chunk = Math.min(vocabulary, maxLogits / blockRows);
-    if (chunk < vocabulary) {
-      chunk = Math.max(Weight.SLICE_STEP, chunk / Weight.SLICE_STEP * Weight.SLICE_STEP);
-      blockRows = Math.min(blockRows, Math.max(1, maxLogits / chunk));
-    }
+    Blocks blocks = blocks(h.rows(), head.outputs());
     Tensor dHead = gradient.find(headId);
-    for (int row = 0; row < h.rows(); row += blockRows) {
-      int rows = Math.min(blockRows, h.rows() - row);
+    for (int row = 0; row < h.rows(); row += blocks.rows()) {
+      int rows = Math.min(blocks.rows(), h.rows() - row);
       block(
           h.rows(row, rows),
           head,
@@ -78,7 +72,55 @@ public final class CrossEntropy implements AutoCloseable {
           nll.view(row, 1, rows),
           dH.rows(row, rows),
           dHead,
-          chunk);
+          blocks.chunk());
+    }
+  }
+
+  /**
+   * The loss of some rows, without its gradient.
+   *
+   * @param h hidden states after the last norm (T, C)
+   * @param head output layer (V, C)
+   * @param targets I32 (1, T)
+   * @param nll F32 (1, T), written: the negative log-likelihood of each row's target
+   */
+  public void loss(Tensor h, Weight head, Tensor targets, Tensor nll) {
+    Blocks blocks = blocks(h.rows(), head.outputs());
+    for (int row = 0; row < h.rows(); row += blocks.rows()) {
+      int rows = Math.min(blocks.rows(), h.rows() - row);
+      Tensor blockNll = nll.view(row, 1, rows);
+      try (Tensor targetLogit = scope.allocate("target logit", DType.F32, 1, rows)) {
+        statistics(
+            h.rows(row, rows),
+            head,
+            targets.view(row, 1, rows),
+            blockNll,
+            targetLogit,
+            blocks.chunk());
+        ops.add(-1, targetLogit, blockNll);
+      }
+    }
+  }
+
+  /** How the logits are cut: so many rows, and of these so many tokens of the vocabulary, at a time. */
+  private record Blocks(int rows, int chunk) {}
+
+  private Blocks blocks(int rows, int vocabulary) {
+    int blockRows = Math.max(1, Math.min(rows, Math.max(MIN_ROWS, maxLogits / vocabulary)));
+    int chunk = Math.min(vocabulary, maxLogits / blockRows);
+    if (chunk < vocabulary) {
+      chunk = Math.max(Weight.SLICE_STEP, chunk / Weight.SLICE_STEP * Weight.SLICE_STEP);
+      blockRows = Math.min(blockRows, Math.max(1, maxLogits / chunk));
+    }
+    return new Blocks(blockRows, chunk);
+  }
+
+  private void statistics(
+      Tensor h, Weight head, Tensor targets, Tensor logSumExp, Tensor targetLogit, int chunk) {
+    ops.fill(logSumExp, Float.NEGATIVE_INFINITY);
+    for (int first = 0; first < head.outputs(); first += chunk) {
+      Tensor z = chunkLogits(h, head, first, chunk);
+      ops.softmaxStatistics(z, first, targets, logSumExp, targetLogit);
     }
   }
 
@@ -94,11 +136,7 @@ public final class CrossEntropy implements AutoCloseable {
     int vocabulary = head.outputs();
     Tensor logSumExp = nll; // becomes logSumExp - targetLogit at the end
     try (Tensor targetLogit = scope.allocate("target logit", DType.F32, 1, h.rows())) {
-      ops.fill(logSumExp, Float.NEGATIVE_INFINITY);
-      for (int first = 0; first < vocabulary; first += chunk) {
-        Tensor z = chunkLogits(h, head, first, chunk);
-        ops.softmaxStatistics(z, first, targets, logSumExp, targetLogit);
-      }
+      statistics(h, head, targets, logSumExp, targetLogit, chunk);
       boolean again = chunk < vocabulary;
       for (int first = 0; first < vocabulary; first += chunk) {
         int count = Math.min(chunk, vocabulary - first);

@@ -21,7 +21,9 @@ import io.alchemist.weights.WeightSet;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One micro-batch on its way through the model and back, a layer at a time: forward of the new rows, the loss, backward of all
@@ -37,7 +39,7 @@ final class MicroBatchPass implements AutoCloseable {
   private final WeightSet weights;
   private final MicroBatch batch;
   private final LoggedReader logged;
-  private final ParameterSet gradient;
+  private final @Nullable ParameterSet gradient;
   private final CrossEntropy crossEntropy;
   private final Workspace work;
   private final MemoryScope scope;
@@ -64,7 +66,7 @@ final class MicroBatchPass implements AutoCloseable {
    * Allocates what the pass needs and starts loading what it reads first.
    *
    * @param logged reads the logged stretches of {@code batch}; closed with the pass
-   * @param gradient is added to
+   * @param gradient is added to; null ends the pass with the loss
    */
   MicroBatchPass(
       Ops ops,
@@ -73,7 +75,7 @@ final class MicroBatchPass implements AutoCloseable {
       WeightSet weights,
       MicroBatch batch,
       LoggedReader logged,
-      ParameterSet gradient,
+      @Nullable ParameterSet gradient,
       CrossEntropy crossEntropy,
       Workspace work) {
     this.ops = ops;
@@ -135,7 +137,7 @@ final class MicroBatchPass implements AutoCloseable {
   }
 
   boolean isDone() {
-    return slice == 2 * config.layers() + lossSlices();
+    return slice == (gradient == null ? 1 : 2) * config.layers() + lossSlices();
   }
 
   /** The loss is cut, since the vocabulary can make it dearer than a layer. */
@@ -181,7 +183,7 @@ final class MicroBatchPass implements AutoCloseable {
   void runSlice() {
     switch (nextSlice()) {
       case FORWARD -> forwardLayer(slice);
-      case LOSS -> lossAndItsGradient(firstLossRow(), nextRows());
+      case LOSS -> loss(firstLossRow(), nextRows());
       case BACKWARD -> backwardLayer(backwardLayer());
       case PLAN -> throw new IllegalStateException("A pass is planned before it begins");
     }
@@ -200,17 +202,14 @@ final class MicroBatchPass implements AutoCloseable {
     model.forward(layer, weights, last ? lastForward : forward, a, rowsOfThisPass(), y, work);
     ops.copy(keys.rows(0, batch.newRows()), newKeys.get(layer));
     ops.copy(values.rows(0, batch.newRows()), newValues.get(layer));
-    if (last) {
+    if (last && gradient != null) {
       logged.prefetch(layer, Want.EVERYTHING);
     }
   }
 
-  /** The loss of {@code rows} loss rows and its gradient for the output of the last layer. */
-  private void lossAndItsGradient(int first, int rows) {
+  /** The loss of {@code rows} loss rows and, where it is wanted, its gradient for the output of the last layer. */
+  private void loss(int first, int rows) {
     int hidden = config.hiddenSize();
-    if (first == 0) {
-      ops.fill(d, 0);
-    }
     float[] weightOf = Arrays.copyOfRange(batch.lossWeights(), first, first + rows);
     try (Tensor lossRows =
             ints("loss rows", Arrays.copyOfRange(batch.lossRows(), first, first + rows));
@@ -218,18 +217,18 @@ final class MicroBatchPass implements AutoCloseable {
         Tensor lossWeights = scope.allocate("loss weights", DType.F32, 1, rows);
         Tensor nll = scope.allocate("losses", DType.F32, 1, rows);
         Tensor x = scope.allocate("output of loss rows", DType.F32, rows, hidden);
-        Tensor h = scope.allocate("normed output", DType.F32, rows, hidden);
-        Tensor dh = scope.allocate("gradient of normed output", DType.F32, rows, hidden);
-        Tensor dx = scope.allocate("gradient of loss rows", DType.F32, rows, hidden)) {
+        Tensor h = scope.allocate("normed output", DType.F32, rows, hidden)) {
       ops.upload(weightOf, lossWeights);
       ops.gatherRows(output, lossRows, x);
       model.finalNorm(weights, x, h);
-      ParameterId head = config.tiedEmbeddings() ? ParameterId.EMBEDDING : ParameterId.HEAD;
-      crossEntropy.lossAndGradient(
-          h, weights.head(), targets, lossWeights, nll, dh, gradient, head);
-      ops.fill(dx, 0);
-      model.finalNormBackward(weights, x, dh, dx, gradient);
-      ops.scatterRows(dx, lossRows, d);
+      if (gradient == null) {
+        crossEntropy.loss(h, weights.head(), targets, nll);
+      } else {
+        if (first == 0) {
+          ops.fill(d, 0);
+        }
+        lossGradient(gradient, lossRows, targets, lossWeights, nll, x, h);
+      }
       float[] losses = ops.read(nll);
       for (int i = 0; i < rows; i++) {
         loss += (double) losses[i] * weightOf[i];
@@ -237,7 +236,27 @@ final class MicroBatchPass implements AutoCloseable {
     }
   }
 
+  private void lossGradient(
+      ParameterSet into,
+      Tensor lossRows,
+      Tensor targets,
+      Tensor lossWeights,
+      Tensor nll,
+      Tensor x,
+      Tensor h) {
+    try (Tensor dh = scope.allocate("gradient of normed output", DType.F32, h.rows(), h.cols());
+        Tensor dx = scope.allocate("gradient of loss rows", DType.F32, h.rows(), h.cols())) {
+      ParameterId head = config.tiedEmbeddings() ? ParameterId.EMBEDDING : ParameterId.HEAD;
+      crossEntropy.lossAndGradient(h, weights.head(), targets, lossWeights, nll, dh, into, head);
+      ops.fill(dx, 0);
+      model.finalNormBackward(weights, x, dh, dx, into);
+      ops.scatterRows(dx, lossRows, d);
+    }
+  }
+
   private void backwardLayer(int layer) {
+    ParameterSet into =
+        Objects.requireNonNull(gradient, "a pass for the loss alone goes no way back");
     boolean last = layer == config.layers() - 1;
     logged.prefetch(layer - 1, Want.EVERYTHING);
     logged.keysAndValues(layer, keys, values);
@@ -253,9 +272,9 @@ final class MicroBatchPass implements AutoCloseable {
     }
     saved.addAll(logged.activations(layer));
     model.backward(
-        layer, weights, last ? lastBackward : backward, saved, rowsOfThisPass(), d, gradient, work);
+        layer, weights, last ? lastBackward : backward, saved, rowsOfThisPass(), d, into, work);
     if (layer == 0) {
-      model.embedBackward(ids, d, gradient);
+      model.embedBackward(ids, d, into);
     }
   }
 

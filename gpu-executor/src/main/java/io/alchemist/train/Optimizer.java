@@ -5,6 +5,10 @@ import io.alchemist.tensor.DType;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.Tensor;
+import io.alchemist.weights.AdapterTransfer;
+import io.alchemist.weights.LoraSpec;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.OptimizerState;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 
@@ -92,6 +96,25 @@ public final class Optimizer implements AutoCloseable {
     firstMoment.clear(ops);
     secondMoment.clear(ops);
     steps = 0;
+  }
+
+  /** What is remembered between two steps, copied to the host. */
+  public OptimizerState state(LoraSpec spec) {
+    return new OptimizerState(
+        steps,
+        AdapterTransfer.read(ops, spec, firstMoment),
+        AdapterTransfer.read(ops, spec, secondMoment));
+  }
+
+  /**
+   * Goes on from a state; the values that go with it are copied into {@link #values} by the caller.
+   *
+   * @throws IllegalArgumentException when it is of another shape
+   */
+  public void restore(OptimizerState state, LoraSpec spec, ModelConfig config) {
+    AdapterTransfer.write(ops, state.firstMoment(), spec, config, firstMoment);
+    AdapterTransfer.write(ops, state.secondMoment(), spec, config, secondMoment);
+    steps = state.steps();
   }
 
   private static boolean isGain(ParameterId id) {

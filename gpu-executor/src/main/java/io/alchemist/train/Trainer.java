@@ -28,7 +28,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Computes gradients in slices of one layer of one micro-batch. Whoever drives it decides when a slice may run; in between, the
+ * Computes gradients and losses in slices of one layer of one micro-batch. Whoever drives it decides when a slice may run; in between, the
  * device belongs to serving. Jobs run one after the other.
  *
  * <p>The gradient of an example is taken at the version that served it where that is still at hand (exact, if delayed),
@@ -163,7 +163,7 @@ public final class Trainer implements AutoCloseable {
     return queue.size() + (current == null ? 0 : 1);
   }
 
-  /** All jobs done so far, together. */
+  /** All jobs done so far whose gradient was wanted, together. */
   public GradientReport total() {
     return total;
   }
@@ -173,9 +173,9 @@ public final class Trainer implements AutoCloseable {
     return scope;
   }
 
-  /** Whether a job has begun and not ended: its sum may hold a part of its gradient. */
-  public boolean isAdding() {
-    return current != null;
+  /** Whether a job that adds to that sum has begun and not ended: the sum may hold a part of its gradient. */
+  public boolean isAddingTo(GradientSum sum) {
+    return current != null && current.job.into() == sum;
   }
 
   /**
@@ -199,8 +199,9 @@ public final class Trainer implements AutoCloseable {
       current = null;
       try {
         job.abandon();
-        if (job.hasAdded) {
-          job.job.into().clear(ops);
+        GradientSum sum = job.job.into();
+        if (job.hasAdded && sum != null) {
+          sum.clear(ops);
         }
       } finally {
         job.done.completeExceptionally(e);
@@ -211,8 +212,11 @@ public final class Trainer implements AutoCloseable {
     if (finished) {
       current = null;
       GradientReport report = job.finish();
-      job.job.into().add(report);
-      total = total.plus(report);
+      GradientSum sum = job.job.into();
+      if (sum != null) {
+        sum.add(report);
+        total = total.plus(report);
+      }
       job.done.complete(report);
     }
   }
@@ -312,8 +316,9 @@ public final class Trainer implements AutoCloseable {
           .toList();
       LoggedReader reader = new LoggedReader(
           ops, memory, model.config(), pages, host, layout, logged, loader, onReady);
-      ParameterSet target = job.into().gradient();
-      if (reader.readsHost()) {
+      GradientSum sum = job.into();
+      ParameterSet target = sum == null ? null : sum.gradient();
+      if (target != null && reader.readsHost()) {
         // The host may lose a block in the middle of the pass, which then begins again: add up
         // apart.
         target = target.zerosLike(ops, memory, "gradient apart");
@@ -328,10 +333,10 @@ public final class Trainer implements AutoCloseable {
       if (trained == null) {
         throw new IllegalStateException("A pass without a micro-batch");
       }
-      ParameterSet sum = job.into().gradient();
-      if (apart != null) {
+      GradientSum sum = job.into();
+      if (apart != null && sum != null) {
         hasAdded = true;
-        apart.forEach((id, tensor) -> ops.add(1, tensor, sum.tensor(id)));
+        apart.forEach((id, tensor) -> ops.add(1, tensor, sum.gradient().tensor(id)));
       }
       double weight = 0;
       for (float w : trained.lossWeights()) {

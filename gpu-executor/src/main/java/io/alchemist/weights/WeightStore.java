@@ -3,7 +3,9 @@ package io.alchemist.weights;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
@@ -24,6 +26,8 @@ public final class WeightStore implements AutoCloseable {
   private final int keptVersions;
   private final LongConsumer onGone;
   private final NavigableMap<Long, WeightSet> versions = new TreeMap<>();
+  private final Map<Long, WeightSet> drafts = new HashMap<>();
+  private @Nullable WeightSet draft;
   private WeightSet live;
   private long newest;
 
@@ -69,9 +73,9 @@ public final class WeightStore implements AutoCloseable {
     return live;
   }
 
-  /** Pins a version if it is still at hand, else null. */
+  /** Pins a version, or the draft of that number, if it is still at hand, else null. */
   public @Nullable WeightSet pin(long version) {
-    WeightSet set = versions.get(version);
+    WeightSet set = version < 0 ? draft(version) : versions.get(version);
     if (set != null) {
       set.pin();
     }
@@ -92,13 +96,52 @@ public final class WeightStore implements AutoCloseable {
 
   /** Like {@link #publishAdapter}, under a number that was given elsewhere and is above all before. */
   public WeightSet publishAdapter(long version, LoraSpec spec, ParameterSet values) {
+    checkNew(version);
+    LoraAdapter adapter =
+        LoraAdapter.of(ops, scope, spec, values); // may fail, so before the base is shared
+    return publish(version, live.base().retain(), adapter);
+  }
+
+  /**
+   * Keeps the live base weights with an adapter of these values as the draft: gradients and losses can be taken at it, no
+   * request is served with it. It replaces the draft before, which goes when nobody pins it any more.
+   *
+   * @param number below 0, which no version is, and never used before
+   */
+  public WeightSet stage(long number, LoraSpec spec, ParameterSet values) {
+    if (number >= 0 || drafts.containsKey(number)) {
+      throw new IllegalArgumentException("A draft can't have the number " + number
+          + ": it must be below 0, where no version is, and not in use.");
+    }
+    LoraAdapter adapter = LoraAdapter.of(ops, scope, spec, values);
+    WeightSet staged = new WeightSet(number, config, live.base().retain(), adapter);
+    drafts.put(number, staged);
+    draft = staged;
+    retire();
+    return staged;
+  }
+
+  /** Lets the draft go. Does nothing without one. */
+  public void unstage() {
+    draft = null;
+    retire();
+  }
+
+  /** The draft, when it has that number. */
+  private @Nullable WeightSet draft(long number) {
+    return draft != null && draft.version() == number ? draft : null;
+  }
+
+  /**
+   * Checks that a number may be given to a new version.
+   *
+   * @throws IllegalArgumentException when it is not above all before
+   */
+  public void checkNew(long version) {
     if (version <= newest) {
       throw new IllegalArgumentException("Version " + version + " is not above " + newest
           + ", the newest one here: versions are never reused. Publish it under a higher number.");
     }
-    LoraAdapter adapter =
-        LoraAdapter.of(ops, scope, spec, values); // may fail, so before the base is shared
-    return publish(version, live.base().retain(), adapter);
   }
 
   /** Publishes a whole model's values as a new version, which becomes live. */
@@ -145,10 +188,19 @@ public final class WeightStore implements AutoCloseable {
         onGone.accept(set.version());
       }
     }
+    drafts.values().removeIf(set -> {
+      boolean gone = set != draft && !set.isPinned();
+      if (gone) {
+        set.free();
+      }
+      return gone;
+    });
   }
 
   @Override
   public void close() {
+    drafts.values().forEach(WeightSet::free);
+    drafts.clear();
     versions.values().forEach(WeightSet::free);
     versions.clear();
     scope.close();
