@@ -32,8 +32,18 @@ public final class EngineDefaults {
       long deviceBytes,
       @Nullable LearningConfig learning,
       Set<Integer> endOfTurn) {
+    return of(model, deviceBytes, learning, KEPT_VERSIONS, endOfTurn);
+  }
+
+  /** Likewise, keeping so many versions besides the live one. */
+  public static EngineConfig of(
+      ModelConfig model,
+      long deviceBytes,
+      @Nullable LearningConfig learning,
+      int keptVersions,
+      Set<Integer> endOfTurn) {
     CacheConfig least = new CacheConfig(PAGE_TOKENS, pages(model.maxPositions()), 0, 0, 0, null);
-    EngineConfig bare = config(deviceBytes, least, learning, endOfTurn);
+    EngineConfig bare = config(deviceBytes, least, learning, keptVersions, endOfTurn);
     long rest = deviceBytes - MemoryPlan.of(model, bare).totalBytes();
     long kvTokenBytes = 8L * model.layers() * model.kvDim();
     long plenty = Math.max(model.maxPositions(), (long) MAX_SEQUENCES * KV_TOKENS_PER_SEQUENCE);
@@ -48,7 +58,7 @@ public final class EngineDefaults {
         activationBytes,
         0,
         null);
-    return config(deviceBytes, cache, learning, endOfTurn);
+    return config(deviceBytes, cache, learning, keptVersions, endOfTurn);
   }
 
   private static int pages(int tokens) {
@@ -59,6 +69,7 @@ public final class EngineDefaults {
       long deviceBytes,
       CacheConfig cache,
       @Nullable LearningConfig learning,
+      int keptVersions,
       Set<Integer> endOfTurn) {
     return new EngineConfig(
         deviceBytes,
@@ -66,7 +77,7 @@ public final class EngineDefaults {
         new SchedulerConfig(MAX_SEQUENCES, MAX_STEP_TOKENS, MAX_QUEUED),
         LatencyTargets.DEFAULT,
         learning,
-        KEPT_VERSIONS,
+        keptVersions,
         KEPT_TURNS,
         endOfTurn);
   }

@@ -62,8 +62,8 @@ public final class MemoryPlan {
       return base + rotary;
     }
     boolean whole = learning.trainable() instanceof Trainable.WholeModel;
-    // While a new version is laid out, the one before is still there.
-    long versions = config.keptVersions() + 2L;
+    // While a new version or draft is laid out, the one before is still there.
+    long versions = config.keptVersions() + (whole ? 2L : 4L);
     return rotary
         + (whole
             ? base * versions
@@ -79,9 +79,8 @@ public final class MemoryPlan {
   }
 
   private static long optimizer(ModelConfig model, Trainable trainable) {
-    return 5L
-        * FLOAT
-        * parameters(model, trainable); // values, two moments, the gradient, one gradient apart
+    // Values, two moments, the gradient, that of a job of its own, one gradient apart.
+    return 6L * FLOAT * parameters(model, trainable);
   }
 
   private static long serving(ModelConfig model, EngineConfig config) {

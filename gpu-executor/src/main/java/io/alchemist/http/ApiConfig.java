@@ -62,6 +62,20 @@ public record ApiConfig(
         closeTimeoutMillis);
   }
 
+  /** The same, letting running requests go on for so long when it is closed. */
+  public ApiConfig closingWithin(int millis) {
+    return new ApiConfig(
+        host,
+        port,
+        maxBodyBytes,
+        maxConnections,
+        idleTimeoutMillis,
+        maxQueuedBytes,
+        slowReaderTimeoutMillis,
+        feedbackTimeoutMillis,
+        millis);
+  }
+
   private static void positive(String name, int value) {
     if (value < 1) {
       throw new IllegalArgumentException(name + " = " + value + " is less than 1.");

@@ -1,5 +1,6 @@
 package io.alchemist.weights;
 
+import java.io.Serializable;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumSet;
@@ -17,10 +18,11 @@ import java.util.TreeMap;
  * @param alpha numerator of the scale
  * @param factors the two matrices at each site, by layer and then in forward order; at least one
  */
-public record AdapterData(int rank, float alpha, NavigableMap<Site, Factors> factors) {
+public record AdapterData(int rank, float alpha, NavigableMap<Site, Factors> factors)
+    implements Serializable {
 
   /** One linear layer of one decoder layer. */
-  public record Site(int layer, LinearLayer linear) implements Comparable<Site> {
+  public record Site(int layer, LinearLayer linear) implements Comparable<Site>, Serializable {
     private static final Comparator<Site> FORWARD =
         Comparator.comparingInt(Site::layer).thenComparing(Site::linear);
 
@@ -38,7 +40,7 @@ public record AdapterData(int rank, float alpha, NavigableMap<Site, Factors> fac
    */
   @SuppressWarnings(
       "ArrayRecordComponent") // millions of numbers: compared by nobody, copied by nobody
-  public record Factors(float[] a, float[] b) {}
+  public record Factors(float[] a, float[] b) implements Serializable {}
 
   /**
    * Copies the map, not the arrays.

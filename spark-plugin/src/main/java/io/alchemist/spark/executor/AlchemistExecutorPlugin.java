@@ -1,0 +1,192 @@
+package io.alchemist.spark.executor;
+
+import io.alchemist.spark.fleet.Message;
+import io.alchemist.spark.internal.ExecutorEndpoint;
+import io.alchemist.spark.internal.HostTiers;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.api.plugin.ExecutorPlugin;
+import org.apache.spark.api.plugin.PluginContext;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Starts the engine in an executor and tells the driver. An engine that can't start doesn't fail the executor, which Spark
+ * would start again without end: the driver is told why, and decides.
+ */
+public final class AlchemistExecutorPlugin implements ExecutorPlugin {
+  private static final Logger LOG = LoggerFactory.getLogger(AlchemistExecutorPlugin.class);
+  private static final int HELLO_ATTEMPTS = 60;
+  private static final long HELLO_PAUSE_MILLIS = 1_000;
+
+  private @Nullable PluginContext context;
+  private @Nullable Thread starter;
+  private volatile boolean stopping;
+  private volatile @Nullable ExecutorEngine engine;
+  private volatile @Nullable ExecutorEndpoint endpoint;
+
+  @Override
+  public void init(PluginContext pluginContext, Map<String, String> fromDriver) {
+    context = pluginContext;
+    // Loading a model may take minutes, and Spark expects the executor in seconds.
+    Thread thread =
+        new Thread(() -> start(pluginContext, fromDriver), "alchemist-executor-start");
+    thread.setDaemon(true);
+    starter = thread;
+    thread.start();
+  }
+
+  private void start(PluginContext pluginContext, Map<String, String> fromDriver) {
+    String host = host(pluginContext);
+    try {
+      SparkConf conf = pluginContext.conf().clone();
+      ExecutorEngine started =
+          new ExecutorEngine(conf, host, cores(conf), bytes -> HostTiers.open(conf, bytes, fromDriver));
+      engine = started;
+      EngineHolder.set(started);
+      ExecutorEndpoint opened = new ExecutorEndpoint(SparkEnv.get(), message -> answer(started, message));
+      endpoint = opened;
+      tell(
+          pluginContext,
+          opened.hello(new Message.Ready(
+              pluginContext.executorID(),
+              host,
+              started.port(),
+              started.engine().description(),
+              started.model().name())));
+    } catch (Exception | LinkageError e) {
+      LOG.error("The engine of executor {} can't start", pluginContext.executorID(), e);
+      EngineHolder.fail(new IllegalStateException(reason(e), e));
+      tell(
+          pluginContext,
+          Message.encode(new Message.Failed(pluginContext.executorID(), host, reason(e))));
+    }
+  }
+
+  private static String reason(Throwable e) {
+    String message = e.getMessage();
+    return message == null ? e.getClass().getSimpleName() : message;
+  }
+
+  /** On a cluster the plugin's context knows no host name. */
+  private static String host(PluginContext context) {
+    SparkEnv env = SparkEnv.get();
+    if (env != null && env.blockManager() != null && env.blockManager().blockManagerId() != null) {
+      return env.blockManager().blockManagerId().host();
+    }
+    return context.hostname();
+  }
+
+  private static int cores(SparkConf conf) {
+    String master = conf.get("spark.master", "");
+    int all = Runtime.getRuntime().availableProcessors();
+    return master.startsWith("local[") || master.equals("local")
+        ? all
+        : conf.getInt("spark.executor.cores", all);
+  }
+
+  /** The driver may not be listening yet. */
+  private void tell(PluginContext pluginContext, Object hello) {
+    for (int attempt = 1; !stopping; attempt++) {
+      try {
+        Object unused = pluginContext.ask(hello);
+        return;
+      } catch (Exception e) {
+        if (attempt == HELLO_ATTEMPTS) {
+          LOG.error("The driver could not be told of this executor's engine", e);
+          return;
+        }
+        LOG.debug("The driver was not reached at attempt {}", attempt, e);
+      }
+      try {
+        TimeUnit.MILLISECONDS.sleep(HELLO_PAUSE_MILLIS); // between attempts at the network
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+  }
+
+  private static CompletionStage<Message> answer(ExecutorEngine engine, Message message) {
+    if (message instanceof Message.Collect collect) {
+      return CompletableFuture.completedFuture(
+          engine.outbox().collect(collect.after(), collect.maxBytes(), engine.report()));
+    }
+    if (message instanceof Message.Committed committed) {
+      engine.outbox().committed(committed.upTo());
+      return CompletableFuture.completedFuture(new Message.Done());
+    }
+    if (message instanceof Message.Publish publish) {
+      // Reading a broadcast may wait for the network.
+      return CompletableFuture.supplyAsync(() -> publish.adapter().value())
+          .thenCompose(adapter -> engine.publish(publish.version(), adapter))
+          .thenApply(done -> new Message.Done());
+    }
+    if (message instanceof Message.Drain) {
+      engine.drain();
+      return CompletableFuture.completedFuture(new Message.Done());
+    }
+    throw new IllegalArgumentException("An executor can't be asked for " + message + ".");
+  }
+
+  @Override
+  public void shutdown() {
+    stopping = true;
+    try {
+      Thread thread = starter;
+      if (thread != null) {
+        thread.interrupt();
+        thread.join();
+      }
+      ExecutorEngine running = engine;
+      if (running != null) {
+        running.drain();
+        if (!running.awaitDrained()) {
+          LOG.warn("Some answers were cut off as the executor ended");
+        }
+        sayFarewell(running);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      close();
+    }
+  }
+
+  /** What nobody has fetched yet goes to the driver, if that is still there. */
+  private void sayFarewell(ExecutorEngine running) {
+    PluginContext driver = context;
+    if (driver == null || running.outbox().isEmpty()) {
+      return;
+    }
+    Message.Parcel parcel = running.outbox().collect(0, Long.MAX_VALUE, running.report());
+    try {
+      Object unused =
+          driver.ask(Message.encode(new Message.Farewell(driver.executorID(), parcel)));
+      running.outbox().committed(parcel.upTo());
+    } catch (Exception e) {
+      LOG.warn(
+          "{} turns and {} feedbacks could not be handed to the driver",
+          parcel.turns().size(),
+          parcel.feedback().size(),
+          e);
+    }
+  }
+
+  private void close() {
+    EngineHolder.clear();
+    ExecutorEndpoint opened = endpoint;
+    if (opened != null) {
+      opened.close();
+    }
+    ExecutorEngine running = engine;
+    if (running != null) {
+      running.close();
+    }
+  }
+}

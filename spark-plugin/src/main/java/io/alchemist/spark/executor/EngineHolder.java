@@ -1,0 +1,57 @@
+package io.alchemist.spark.executor;
+
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * How a task finds the engine of the process it runs in. The plugin puts it here; in local mode driver and executor share one
+ * process, and so this. Thread-safe.
+ */
+public final class EngineHolder {
+  private static final long WAIT_SECONDS = 120;
+
+  private static CompletableFuture<ExecutorEngine> current = new CompletableFuture<>();
+
+  private EngineHolder() {}
+
+  /** The engine is there. */
+  static synchronized void set(ExecutorEngine engine) {
+    current.complete(engine);
+  }
+
+  /** There will be none. */
+  static synchronized void fail(Exception why) {
+    current.completeExceptionally(why);
+  }
+
+  /** There is none any more; another may come, where one process runs several applications in turn. */
+  static synchronized void clear() {
+    current.completeExceptionally(new IllegalStateException("The executor has been stopped."));
+    current = new CompletableFuture<>();
+  }
+
+  private static synchronized CompletableFuture<ExecutorEngine> current() {
+    return current;
+  }
+
+  /**
+   * The engine of this process; waits while it is being started.
+   *
+   * @throws IllegalStateException when there is none
+   */
+  public static ExecutorEngine await() throws InterruptedException {
+    try {
+      return current().get(WAIT_SECONDS, TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(
+          "This executor has no engine: " + e.getCause().getMessage(), e.getCause());
+    } catch (TimeoutException e) {
+      throw new IllegalStateException(
+          "This executor has had no engine for " + WAIT_SECONDS
+              + " s. Start the job with spark.plugins=io.alchemist.spark.AlchemistPlugin.",
+          e);
+    }
+  }
+}

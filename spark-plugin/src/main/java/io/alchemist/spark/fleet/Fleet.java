@@ -1,0 +1,357 @@
+package io.alchemist.spark.fleet;
+
+import io.alchemist.spark.fleet.Member.State;
+import io.alchemist.spark.internal.ExecutorLink;
+import io.alchemist.weights.AdapterData;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.spark.broadcast.Broadcast;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The executors that have reported, and the version they are to serve. An executor that is behind, because it is new or was away,
+ * is sent the version again until it serves it.
+ *
+ * <p>Thread-safe: one lock over the table of executors, never held while anything is sent.
+ */
+public final class Fleet {
+  private static final Logger LOG = LoggerFactory.getLogger(Fleet.class);
+  private static final Duration PUBLISH_LIMIT = Duration.ofSeconds(60);
+  private static final long SUSPICION_NANOS = TimeUnit.SECONDS.toNanos(3);
+  /** Executors that are gone are shown for a while, so many of them. */
+  private static final int MAX_GONE = 50;
+
+  private final Object lock = new Object();
+  private final Map<String, Seat> seats = new LinkedHashMap<>();
+  private @Nullable Wanted wanted;
+
+  /** What the executors are to serve; without an adapter it is the one that every engine begins with. */
+  private record Wanted(long version, @Nullable Broadcast<AdapterData> adapter) {}
+
+  /** One executor. Guarded by the lock. */
+  private static final class Seat {
+    final String id;
+    final String host;
+    final int port;
+    final String device;
+    final @Nullable ExecutorLink link;
+    State state;
+    String detail;
+    ExecutorReport report = ExecutorReport.NONE;
+    long collected;
+    long suspectUntilNanos;
+    boolean publishing;
+
+    Seat(
+        String id,
+        String host,
+        int port,
+        String device,
+        @Nullable ExecutorLink link,
+        State state,
+        String detail) {
+      this.id = id;
+      this.host = host;
+      this.port = port;
+      this.device = device;
+      this.link = link;
+      this.state = state;
+      this.detail = detail;
+    }
+
+    boolean alive() {
+      return link != null && (state == State.STARTING || state == State.READY || state == State.DRAINING);
+    }
+
+    Member member(long nowNanos) {
+      boolean suspect = state == State.READY && suspectUntilNanos - nowNanos > 0;
+      return new Member(
+          id,
+          host,
+          port,
+          device,
+          suspect ? State.STARTING : state,
+          suspect ? "Could not be reached a moment ago." : detail,
+          report,
+          collected);
+    }
+  }
+
+  /** An executor's engine serves. */
+  public void ready(Message.Ready hello, ExecutorLink link) {
+    synchronized (lock) {
+      Seat seat = new Seat(
+          hello.executorId(),
+          hello.host(),
+          hello.port(),
+          hello.device(),
+          link,
+          State.STARTING,
+          "Waits for its first version.");
+      seats.remove(seat.id);
+      seats.put(seat.id, seat);
+      settle(seat);
+      lock.notifyAll();
+    }
+    LOG.info(
+        "Executor {} serves {} at {}:{} on {}",
+        hello.executorId(),
+        hello.model(),
+        hello.host(),
+        hello.port(),
+        hello.device());
+    bringUp();
+  }
+
+  /** An executor's engine can't start. */
+  public void failed(Message.Failed hello) {
+    LOG.error("Executor {} on {} can't serve: {}", hello.executorId(), hello.host(), hello.reason());
+    synchronized (lock) {
+      seats.put(
+          hello.executorId(),
+          new Seat(hello.executorId(), hello.host(), 0, "", null, State.FAILED, hello.reason()));
+      lock.notifyAll();
+    }
+  }
+
+  /** An executor is gone. */
+  public void lost(String executorId, String why) {
+    synchronized (lock) {
+      Seat seat = seats.get(executorId);
+      if (seat != null && seat.state != State.FAILED) {
+        seat.state = State.LOST;
+        seat.detail = why;
+        LOG.warn("Executor {} is gone: {}", executorId, why);
+      }
+      List<String> gone = seats.values().stream()
+          .filter(s -> s.state == State.LOST)
+          .map(s -> s.id)
+          .toList();
+      gone.stream().limit(Math.max(0, gone.size() - MAX_GONE)).forEach(seats::remove);
+      lock.notifyAll();
+    }
+  }
+
+  /** An executor could not be reached: for a few seconds nothing is sent to it. */
+  public void unreachable(String executorId) {
+    synchronized (lock) {
+      Seat seat = seats.get(executorId);
+      if (seat != null) {
+        seat.suspectUntilNanos = System.nanoTime() + SUSPICION_NANOS;
+      }
+    }
+  }
+
+  /** An executor has told how it is. */
+  void reported(String executorId, ExecutorReport report) {
+    synchronized (lock) {
+      Seat seat = seats.get(executorId);
+      if (seat == null || !seat.alive()) {
+        return;
+      }
+      seat.report = report;
+      seat.suspectUntilNanos = System.nanoTime();
+      if (!report.failure().isEmpty()) {
+        seat.state = State.FAILED;
+        seat.detail = report.failure();
+        LOG.error("The engine of executor {} has stopped: {}", executorId, report.failure());
+      } else if (report.draining()) {
+        seat.state = State.DRAINING;
+        seat.detail = "Finishes what it has.";
+      } else {
+        settle(seat);
+      }
+      lock.notifyAll();
+    }
+    bringUp();
+  }
+
+  /** What came up to that number is in the tables. */
+  void collected(String executorId, long upTo) {
+    synchronized (lock) {
+      Seat seat = seats.get(executorId);
+      if (seat != null) {
+        seat.collected = upTo;
+      }
+    }
+  }
+
+  /** A new executor is ready once it serves what all do. Under the lock. */
+  private void settle(Seat seat) {
+    if (seat.state == State.STARTING && wanted != null) {
+      boolean first = wanted.adapter == null;
+      if (first || seat.report.version() >= wanted.version) {
+        seat.state = State.READY;
+        seat.detail = "";
+      }
+    }
+  }
+
+  /** All executors, in the order in which they reported. */
+  public List<Member> members() {
+    long now = System.nanoTime();
+    synchronized (lock) {
+      return seats.values().stream().map(seat -> seat.member(now)).toList();
+    }
+  }
+
+  /** Those that can be asked something, with the way to them. */
+  Map<Member, ExecutorLink> reachable() {
+    long now = System.nanoTime();
+    Map<Member, ExecutorLink> all = new LinkedHashMap<>();
+    synchronized (lock) {
+      for (Seat seat : seats.values()) {
+        ExecutorLink link = seat.link;
+        if (seat.alive() && link != null) {
+          all.put(seat.member(now), link);
+        }
+      }
+    }
+    return all;
+  }
+
+  /** Executors that serve, by id. */
+  public List<Member> ready() {
+    return members().stream()
+        .filter(member -> member.state() == State.READY)
+        .sorted(Comparator.comparing(Member::executorId))
+        .toList();
+  }
+
+  /**
+   * From now on all are to serve this version.
+   *
+   * @param adapter its values, or null for the one that every engine begins with
+   */
+  public void serve(long version, @Nullable Broadcast<AdapterData> adapter) {
+    synchronized (lock) {
+      wanted = new Wanted(version, adapter);
+      seats.values().forEach(this::settle);
+      lock.notifyAll();
+    }
+    bringUp();
+  }
+
+  /** Sends the version to whoever doesn't serve it. */
+  private void bringUp() {
+    Wanted version;
+    List<Seat> behind = new ArrayList<>();
+    synchronized (lock) {
+      version = wanted;
+      if (version == null || version.adapter == null) {
+        return;
+      }
+      for (Seat seat : seats.values()) {
+        if (seat.alive() && !seat.publishing && seat.report.version() < version.version) {
+          seat.publishing = true;
+          behind.add(seat);
+        }
+      }
+    }
+    for (Seat seat : behind) {
+      publish(seat, version.version, version.adapter);
+    }
+  }
+
+  private void publish(Seat seat, long version, Broadcast<AdapterData> adapter) {
+    ExecutorLink link = seat.link;
+    if (link == null) {
+      return;
+    }
+    CompletionStage<Void> unused = link.ask(new Message.Publish(version, adapter), PUBLISH_LIMIT)
+        .handle((done, failure) -> {
+          published(seat, version, failure);
+          return null;
+        });
+  }
+
+  private void published(Seat seat, long version, @Nullable Throwable failure) {
+    synchronized (lock) {
+      seat.publishing = false;
+      if (failure == null) {
+        seat.report = seat.report.at(version);
+        settle(seat);
+        lock.notifyAll();
+      }
+    }
+    if (failure == null) {
+      bringUp(); // meanwhile there may be a newer one
+    } else {
+      // Its next report tells that it is behind.
+      LOG.warn("Executor {} did not take version {}; it is sent again", seat.id, version, failure);
+    }
+  }
+
+  /**
+   * Waits until so many executors serve.
+   *
+   * @throws IllegalStateException at once when an executor can't serve, saying why
+   * @throws TimeoutException when the time is up, saying who is there
+   */
+  public void awaitReady(int count, Duration limit) throws InterruptedException, TimeoutException {
+    long deadline = System.nanoTime() + limit.toNanos();
+    synchronized (lock) {
+      while (true) {
+        for (Seat seat : seats.values()) {
+          if (seat.state == State.FAILED) {
+            throw new IllegalStateException(
+                "Executor " + seat.id + " on " + seat.host + " can't serve: " + seat.detail);
+          }
+        }
+        long serving = seats.values().stream().filter(s -> s.state == State.READY).count();
+        if (serving >= count) {
+          return;
+        }
+        long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+        if (left <= 0) {
+          throw new TimeoutException("After " + limit.toSeconds() + " s " + serving + " of " + count
+              + " executors serve. Look at the executors' logs; give them more time with"
+              + " spark.alchemist.executors.startTimeout, or ask for fewer with spark.alchemist.executors.min.");
+        }
+        lock.wait(left);
+      }
+    }
+  }
+
+  /**
+   * Waits until all that serve are at a version, e.g. for a test or a report.
+   *
+   * @return whether they were within the limit
+   */
+  public boolean awaitVersion(long version, Duration limit) throws InterruptedException {
+    long deadline = System.nanoTime() + limit.toNanos();
+    synchronized (lock) {
+      while (seats.values().stream()
+          .anyMatch(seat -> seat.alive() && seat.report.version() < version)) {
+        long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+        if (left <= 0) {
+          return false;
+        }
+        lock.wait(left);
+      }
+      return true;
+    }
+  }
+
+  /** Tells all to take no more requests. */
+  public void drain() {
+    reachable().forEach((member, link) -> {
+      CompletionStage<Void> unused =
+          link.ask(new Message.Drain(), PUBLISH_LIMIT).handle((done, failure) -> {
+            if (failure != null) {
+              LOG.warn("Executor {} did not hear that it is to drain", member.executorId(), failure);
+            }
+            return null;
+          });
+    });
+  }
+}
