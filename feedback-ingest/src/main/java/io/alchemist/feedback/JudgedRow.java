@@ -1,0 +1,43 @@
+package io.alchemist.feedback;
+
+import io.alchemist.feedback.FeedbackRules.Fault;
+import io.alchemist.feedback.FeedbackRules.Kind;
+import java.time.Instant;
+import java.util.Comparator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the driver knows of a row of feedback: everything but its texts.
+ *
+ * @param id null where the row has none that can be kept
+ * @param turnId null where {@code fault} is not
+ * @param kind null where {@code fault} is not
+ * @param fault what is wrong with the row by itself, or null
+ * @param createdAt null where the row says nothing
+ * @param fingerprint hash of the whole row
+ * @param since since when it waits; null for a new row
+ */
+record JudgedRow(
+    @Nullable String id,
+    @Nullable String turnId,
+    @Nullable Kind kind,
+    @Nullable Double score,
+    @Nullable Fault fault,
+    @Nullable Instant createdAt,
+    long fingerprint,
+    @Nullable Instant since) {
+
+  /**
+   * Of several rows with one id the first counts; the same order in SQL is {@link FeedbackRows#order}. Rows that this
+   * cannot tell apart are the same.
+   */
+  static final Comparator<JudgedRow> ORDER = Comparator.comparing(
+          JudgedRow::since, Comparator.nullsLast(Comparator.<Instant>naturalOrder()))
+      .thenComparing(JudgedRow::createdAt, Comparator.nullsLast(Comparator.<Instant>naturalOrder()))
+      .thenComparingLong(JudgedRow::fingerprint);
+
+  /** Whether there is something to train: a correction, or an answer that was liked. */
+  boolean trains() {
+    return kind == Kind.CORRECTION || (kind == Kind.THUMB && score != null && score == 1);
+  }
+}

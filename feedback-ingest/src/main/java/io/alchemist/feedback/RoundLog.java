@@ -1,0 +1,127 @@
+package io.alchemist.feedback;
+
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.concat;
+import static org.apache.spark.sql.functions.explode;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.max;
+import static org.apache.spark.sql.functions.not;
+import static org.apache.spark.sql.functions.size;
+import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.when;
+
+import io.alchemist.feedback.BatchSorter.DoneBy;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+
+/** The outcomes of all micro-batches, as the table {@code rounds} has them. Thread-safe. */
+public final class RoundLog {
+  private final Tables tables;
+
+  /** Over the table, which must exist. */
+  public RoundLog(Tables tables) {
+    this.tables = tables;
+  }
+
+  /** The outcome of a micro-batch, if it has been decided. */
+  public Optional<RoundRecord> find(String queryId, long batchId) {
+    return first(rounds(queryId).where(col("batch_id").equalTo(batchId)));
+  }
+
+  /** The outcome of the query's newest micro-batch that has been decided. */
+  public Optional<RoundRecord> last(String queryId) {
+    return lastBefore(queryId, Long.MAX_VALUE);
+  }
+
+  /** The outcome of the newest micro-batch before {@code batchId}. */
+  Optional<RoundRecord> lastBefore(String queryId, long batchId) {
+    return first(rounds(queryId)
+        .where(col("batch_id").lt(batchId))
+        .orderBy(col("batch_id").desc())
+        .limit(1));
+  }
+
+  /** The number that the next round gets. Only whoever appends may rely on it. */
+  public long nextRound() {
+    Row newest = tables.read(Table.ROUNDS).agg(coalesce(max("round"), lit(0L))).head();
+    return newest.getLong(0) + 1;
+  }
+
+  /** Decides a micro-batch; nothing where it has been decided. */
+  public void append(RoundRecord round) {
+    tables.append(
+        Table.ROUNDS,
+        List.of(round.toRow()),
+        new Txn("rounds-" + round.queryId(), round.batchId()));
+  }
+
+  /** Sums over all rounds. */
+  public RoundTotals totals() {
+    Row sums = tables
+        .read(Table.ROUNDS)
+        .agg(
+            total(when(size(col("trained")).gt(0), 1L).otherwise(0L)),
+            total(col("received")),
+            total(size(col("trained"))),
+            total(size(col("counted"))),
+            total(size(col("quarantined"))),
+            total(col("reused_tokens")),
+            total(col("recomputed_tokens")),
+            total(col("predicting_tokens")))
+        .head();
+    return new RoundTotals(
+        sums.getLong(0),
+        sums.getLong(1),
+        sums.getLong(2),
+        sums.getLong(3),
+        sums.getLong(4),
+        sums.getLong(5),
+        sums.getLong(6),
+        sums.getLong(7));
+  }
+
+  /**
+   * Of these ids, those that rounds have dealt with: earlier ones of this query, any of others. What waits has not been
+   * dealt with.
+   */
+  Map<String, DoneBy> done(Set<String> ids, String queryId, long batchId) {
+    Map<String, DoneBy> done = new HashMap<>();
+    if (ids.isEmpty()) {
+      return done;
+    }
+    Column thisQuery = col("query_id").equalTo(queryId);
+    Dataset<Row> rows = tables
+        .read(Table.ROUNDS)
+        .where(not(thisQuery).or(col("batch_id").lt(batchId)))
+        .select(
+            thisQuery.as("this_query"),
+            explode(concat(col("trained"), col("counted"), col("held_out"), col("quarantined.id")))
+                .as("id"))
+        .where(col("id").isin(ids.toArray()))
+        .distinct();
+    for (Row row : rows.collectAsList()) {
+      DoneBy by = row.getBoolean(0) ? DoneBy.THIS_QUERY : DoneBy.ANOTHER_QUERY;
+      done.merge(row.getString(1), by, (a, b) -> DoneBy.THIS_QUERY);
+    }
+    return done;
+  }
+
+  private static Column total(Column column) {
+    return coalesce(sum(column), lit(0L));
+  }
+
+  private Dataset<Row> rounds(String queryId) {
+    return tables.read(Table.ROUNDS).where(col("query_id").equalTo(queryId));
+  }
+
+  private static Optional<RoundRecord> first(Dataset<Row> rounds) {
+    return rounds.takeAsList(1).stream().findFirst().map(RoundRecord::from);
+  }
+}

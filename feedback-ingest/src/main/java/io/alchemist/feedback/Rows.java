@@ -1,0 +1,35 @@
+package io.alchemist.feedback;
+
+import java.sql.Timestamp;
+import java.time.Instant;
+import org.apache.spark.sql.Row;
+import org.jspecify.annotations.Nullable;
+
+/** Values in and out of rows. */
+final class Rows {
+  private Rows() {}
+
+  static Timestamp timestamp(Instant instant) {
+    return Timestamp.from(instant);
+  }
+
+  /** Sessions hand out timestamps as either class, by their setting spark.sql.datetime.java8API.enabled. */
+  static Instant instant(Row row, int index) {
+    Object value = row.get(index);
+    return value instanceof Timestamp timestamp ? timestamp.toInstant() : (Instant) value;
+  }
+
+  static @Nullable Long longOrNull(Row row, String column) {
+    int index = row.fieldIndex(column);
+    return row.isNullAt(index) ? null : row.getLong(index);
+  }
+
+  static @Nullable Double doubleOrNull(Row row, String column) {
+    int index = row.fieldIndex(column);
+    return row.isNullAt(index) ? null : row.getDouble(index);
+  }
+
+  static @Nullable String stringOrNull(Row row, String column) {
+    return row.getString(row.fieldIndex(column));
+  }
+}

@@ -1,0 +1,126 @@
+package io.alchemist.feedback;
+
+import io.delta.tables.DeltaTable;
+import io.delta.tables.DeltaTableBuilder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.DataFrameWriter;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SaveMode;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The tables in one warehouse: creates, reads, appends. Thread-safe. */
+public final class Tables {
+  private static final Logger LOG = LoggerFactory.getLogger(Tables.class);
+  private static final int CREATE_ATTEMPTS = 5;
+
+  private final SparkSession spark;
+  private final String warehouse;
+
+  /**
+   * Names the place; touches nothing.
+   *
+   * @param spark a session with Delta's extension and catalog
+   * @param warehouse directory or object-store prefix that the tables lie in
+   */
+  public Tables(SparkSession spark, String warehouse) {
+    this.spark = spark;
+    this.warehouse =
+        warehouse.endsWith("/") ? warehouse.substring(0, warehouse.length() - 1) : warehouse;
+  }
+
+  /** The session that reads and writes. */
+  public SparkSession spark() {
+    return spark;
+  }
+
+  /** Where a table lies. */
+  public String path(Table table) {
+    return warehouse + "/" + table.tableName();
+  }
+
+  /**
+   * Creates the tables that are missing and checks the others. Others may do the same at the same time.
+   *
+   * @throws IllegalStateException if a table exists with other columns
+   */
+  public void create() {
+    for (Table table : Table.values()) {
+      create(table);
+      check(table);
+    }
+  }
+
+  /** All rows, with the columns of {@link Table#schema}; others that somebody added are left out. */
+  public Dataset<Row> read(Table table) {
+    return spark.read().format("delta").load(path(table)).select(table.columns());
+  }
+
+  /** Appends rows with the columns of {@link Table#schema}, in that order; nothing where {@code txn} was done before. */
+  public void append(Table table, List<Row> rows, Txn txn) {
+    if (rows.isEmpty()) {
+      return;
+    }
+    write(table, spark.createDataFrame(rows, table.schema()).coalesce(1), txn);
+  }
+
+  /** Appends rows with the columns of {@link Table#schema}, in any order; nothing where {@code txn} was done before. */
+  public void append(Table table, Dataset<Row> rows, Txn txn) {
+    // Not coalesce: that would compute the rows in one task, too.
+    write(table, rows.repartition(1), txn);
+  }
+
+  private void write(Table table, Dataset<Row> rows, Txn txn) {
+    DataFrameWriter<Row> writer = rows.write().format("delta").mode(SaveMode.Append);
+    writer
+        .option("txnAppId", txn.appId())
+        .option("txnVersion", Long.toString(txn.version()))
+        .save(path(table));
+  }
+
+  private void create(Table table) {
+    for (int attempt = 1; !DeltaTable.isDeltaTable(spark, path(table)); attempt++) {
+      try {
+        DeltaTableBuilder builder = DeltaTable.createIfNotExists(spark)
+            .location(path(table))
+            .comment(table.comment())
+            .addColumns(table.schema());
+        for (Map.Entry<String, String> property : table.properties().entrySet()) {
+          builder = builder.property(property.getKey(), property.getValue());
+        }
+        builder.execute();
+        LOG.info("Created table {} in {}", table.tableName(), path(table));
+      } catch (RuntimeException e) {
+        // Another process may have been faster; Delta has many exceptions for that.
+        if (attempt == CREATE_ATTEMPTS) {
+          throw e;
+        }
+        LOG.debug("Table {} was not created at attempt {}", table.tableName(), attempt, e);
+      }
+    }
+  }
+
+  private void check(Table table) {
+    StructType found = spark.read().format("delta").load(path(table)).schema();
+    List<String> wrong = new ArrayList<>();
+    for (StructField field : table.schema().fields()) {
+      if (!List.of(found.fieldNames()).contains(field.name())) {
+        wrong.add(field.name() + " is missing");
+      } else if (!found.apply(field.name()).dataType().sameType(field.dataType())) {
+        wrong.add(field.name() + " is " + found.apply(field.name()).dataType().simpleString()
+            + ", not " + field.dataType().simpleString());
+      }
+    }
+    if (!wrong.isEmpty()) {
+      throw new IllegalStateException("The table in " + path(table) + " has other columns than "
+          + table.tableName() + " needs: " + String.join("; ", wrong)
+          + ". Move it away, or choose another warehouse.");
+    }
+  }
+}
