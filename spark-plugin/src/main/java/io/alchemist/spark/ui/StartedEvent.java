@@ -25,6 +25,8 @@ public record StartedEvent(
     String warehouse,
     Map<String, String> settings)
     implements SparkListenerEvent {
+  /** The key in {@link #settings} under which the page looks for how often a round is trained, as text with a unit. */
+  public static final String ROUND_INTERVAL = "spark.alchemist.round.interval";
 
   /** An event of these settings, in the order of their keys; what is null becomes empty. */
   public StartedEvent(
