@@ -34,8 +34,11 @@ class AlchemistTabTest {
       .connectTimeout(Duration.ofSeconds(10))
       .build();
 
-  @TempDir
-  Path logs;
+  private final Path logs;
+
+  AlchemistTabTest(@TempDir Path logs) {
+    this.logs = logs;
+  }
 
   @Test
   void theHistoryServerShowsWhatTheRunningApplicationShowed() throws Exception {
@@ -157,9 +160,11 @@ class AlchemistTabTest {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() throws IOException {
       process.getOutputStream().close();
-      if (!process.waitFor(60, TimeUnit.SECONDS)) {
+      try {
+        process.onExit().orTimeout(60, TimeUnit.SECONDS).join();
+      } finally {
         process.destroyForcibly();
       }
       assertThat(process.exitValue()).isZero();
