@@ -104,7 +104,8 @@ final class BackendConnection extends ChannelInboundHandlerAdapter {
   }
 
   @Override
-  public void channelActive(ChannelHandlerContext ctx) {
+  public void handlerAdded(ChannelHandlerContext ctx) {
+    // Not in channelActive: who connects is told before that.
     channel = ctx.channel();
   }
 
