@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param headers what goes with it, such as Allow or Retry-After
  */
-record ApiError(
+public record ApiError(
     HttpResponseStatus status,
     String type,
     @Nullable String code,
@@ -23,7 +23,7 @@ record ApiError(
   private static final String RETRY_AFTER_SECONDS = "1";
 
   /** A fault of the request. */
-  static ApiError request(HttpResponseStatus status, String code, String message) {
+  public static ApiError request(HttpResponseStatus status, String code, String message) {
     return new ApiError(status, "invalid_request_error", code, null, message, Map.of());
   }
 
@@ -47,7 +47,7 @@ record ApiError(
   }
 
   /** A refusal that may be over soon. */
-  static ApiError unavailable(String code, String message) {
+  public static ApiError unavailable(String code, String message) {
     return new ApiError(
         HttpResponseStatus.SERVICE_UNAVAILABLE,
         "server_error",
@@ -55,6 +55,11 @@ record ApiError(
         null,
         message,
         Map.of(HttpHeaderNames.RETRY_AFTER, RETRY_AFTER_SECONDS));
+  }
+
+  /** What stands behind this server failed. */
+  public static ApiError upstream(HttpResponseStatus status, String code, String message) {
+    return new ApiError(status, "server_error", code, null, message, Map.of());
   }
 
   /** A fault of ours; the log has the rest. */

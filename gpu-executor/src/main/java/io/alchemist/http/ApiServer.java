@@ -2,28 +2,7 @@ package io.alchemist.http;
 
 import io.alchemist.metrics.Metrics;
 import io.alchemist.serve.TextService;
-import io.netty.bootstrap.ServerBootstrap;
-import io.netty.channel.Channel;
-import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelInitializer;
-import io.netty.channel.ChannelOption;
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.WriteBufferWaterMark;
-import io.netty.channel.group.ChannelGroup;
-import io.netty.channel.group.DefaultChannelGroup;
-import io.netty.channel.nio.NioIoHandler;
-import io.netty.channel.socket.SocketChannel;
-import io.netty.channel.socket.nio.NioServerSocketChannel;
-import io.netty.handler.codec.http.HttpServerCodec;
-import io.netty.util.concurrent.DefaultThreadFactory;
-import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The HTTP server in front of a {@link TextService}: OpenAI's chat and plain completions, streamed or whole, its models
@@ -35,23 +14,10 @@ import org.slf4j.LoggerFactory;
  * <p>There is no authentication: bind an address that only those reach who may ask. Thread-safe.
  */
 public final class ApiServer implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(ApiServer.class);
-  private static final int THREADS = 2;
-  private static final int BACKLOG = 512;
-  private static final int LOW_WATER_BYTES = 16 << 10;
-  private static final int HIGH_WATER_BYTES = 64 << 10;
+  private final HttpServer server;
 
-  private final ApiConfig config;
-  private final EventLoopGroup loops;
-  private final Channel listener;
-  private final ChannelGroup clients;
-
-  private ApiServer(
-      ApiConfig config, EventLoopGroup loops, Channel listener, ChannelGroup clients) {
-    this.config = config;
-    this.loops = loops;
-    this.listener = listener;
-    this.clients = clients;
+  private ApiServer(HttpServer server) {
+    this.server = server;
   }
 
   /**
@@ -61,48 +27,13 @@ public final class ApiServer implements AutoCloseable {
    */
   public static ApiServer start(ApiConfig config, TextService service, Metrics metrics)
       throws IOException {
-    HttpMetrics httpMetrics = new HttpMetrics(metrics);
-    Map<Route, Endpoint> endpoints = Endpoints.of(config, service, metrics, httpMetrics);
-    EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
-        THREADS, new DefaultThreadFactory("alchemist-http", true), NioIoHandler.newFactory());
-    // Closing while a channel registers must not lose it.
-    ChannelGroup clients = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE, true);
-    ChannelFuture bound = new ServerBootstrap()
-        .group(loops)
-        .channel(NioServerSocketChannel.class)
-        .option(ChannelOption.SO_BACKLOG, BACKLOG)
-        .option(ChannelOption.SO_REUSEADDR, true)
-        .childOption(ChannelOption.TCP_NODELAY, true)
-        .childOption(
-            ChannelOption.WRITE_BUFFER_WATER_MARK,
-            new WriteBufferWaterMark(LOW_WATER_BYTES, HIGH_WATER_BYTES))
-        .childHandler(new ChannelInitializer<SocketChannel>() {
-          @Override
-          protected void initChannel(SocketChannel channel) {
-            clients.add(channel);
-            channel
-                .pipeline()
-                .addLast(new HttpServerCodec())
-                .addLast(new Connection(config, endpoints, httpMetrics));
-          }
-        })
-        .bind(config.host(), config.port())
-        .awaitUninterruptibly();
-    if (!bound.isSuccess()) {
-      loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly();
-      throw new IOException(
-          "The API server cannot listen on " + config.host() + ":" + config.port() + " ("
-              + bound.cause().getMessage() + "); choose another port, or 0 for any free one.",
-          bound.cause());
-    }
-    ApiServer server = new ApiServer(config, loops, bound.channel(), clients);
-    LOG.info("The API server listens on {}:{}.", config.host(), server.port());
-    return server;
+    return new ApiServer(
+        HttpServer.start("http", config, Endpoints.of(config, service, metrics), metrics));
   }
 
   /** The port it listens on. */
   public int port() {
-    return ((InetSocketAddress) listener.localAddress()).getPort();
+    return server.port();
   }
 
   /**
@@ -111,17 +42,6 @@ public final class ApiServer implements AutoCloseable {
    */
   @Override
   public void close() {
-    listener.close().awaitUninterruptibly();
-    for (Channel client : clients) {
-      Connection connection = client.pipeline().get(Connection.class);
-      if (connection != null) {
-        client.eventLoop().execute(connection::drain);
-      }
-    }
-    if (!clients.newCloseFuture().awaitUninterruptibly(config.closeTimeoutMillis())) {
-      LOG.warn("{} connections are cut off as the API server closes.", clients.size());
-    }
-    clients.close().awaitUninterruptibly();
-    loops.shutdownGracefully(0, 5, TimeUnit.SECONDS).awaitUninterruptibly();
+    server.close();
   }
 }

@@ -143,6 +143,9 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
 
   @Override
   public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+    if (exchange != null && ctx.channel().isWritable()) {
+      exchange.becameWritable();
+    }
     cancel(slowReader);
     slowReader = null;
     if (!ctx.channel().isWritable()) {
@@ -330,7 +333,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
 
   private @Nullable ApiError check(Route route, HttpRequest request) {
     HttpMethod method = request.method();
-    if (route == Route.NONE) {
+    if (!endpoints.containsKey(route)) {
       return unknownPath();
     }
     if (!route.takes(method)) {

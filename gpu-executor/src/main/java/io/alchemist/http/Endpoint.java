@@ -5,7 +5,7 @@ import io.netty.buffer.ByteBuf;
 
 /** Answers the requests of one route. Called on the connection's event loop; must not block. */
 @FunctionalInterface
-interface Endpoint {
+public interface Endpoint {
   /**
    * Answers now or later through {@code exchange}.
    *

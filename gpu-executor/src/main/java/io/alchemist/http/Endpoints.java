@@ -1,6 +1,9 @@
 package io.alchemist.http;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import io.alchemist.metrics.Buckets;
+import io.alchemist.metrics.Family;
+import io.alchemist.metrics.Histogram;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.serve.TextService;
 import io.alchemist.serve.TextService.Health;
@@ -19,17 +22,20 @@ final class Endpoints {
 
   private final TextService service;
   private final Metrics metrics;
-  private final HttpMetrics httpMetrics;
+  private final Family<Histogram> firstTokenSeconds;
 
-  private Endpoints(TextService service, Metrics metrics, HttpMetrics httpMetrics) {
+  private Endpoints(TextService service, Metrics metrics) {
     this.service = service;
     this.metrics = metrics;
-    this.httpMetrics = httpMetrics;
+    firstTokenSeconds = metrics.histograms(
+        "alchemist_http_first_token_seconds",
+        "Seconds from a request's head to the first text of its completion.",
+        Buckets.SECONDS,
+        "route");
   }
 
-  static Map<Route, Endpoint> of(
-      ApiConfig config, TextService service, Metrics metrics, HttpMetrics httpMetrics) {
-    Endpoints endpoints = new Endpoints(service, metrics, httpMetrics);
+  static Map<Route, Endpoint> of(ApiConfig config, TextService service, Metrics metrics) {
+    Endpoints endpoints = new Endpoints(service, metrics);
     Map<Route, Endpoint> map = new EnumMap<>(Route.class);
     map.put(
         Route.CHAT_COMPLETIONS,
@@ -57,7 +63,7 @@ final class Endpoints {
     ModelInfo model = service.model();
     Generation generation = reader.read(fields, model.id());
     Envelope envelope = Envelope.of(format, Ids.next(format.idPrefix()), model, generation);
-    new GenerationRun(exchange, httpMetrics, generation, envelope).start(service);
+    new GenerationRun(exchange, firstTokenSeconds, generation, envelope).start(service);
   }
 
   private void models(Exchange exchange) {

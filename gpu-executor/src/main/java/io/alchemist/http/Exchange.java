@@ -5,8 +5,10 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.DefaultHttpResponse;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpHeaderNames;
@@ -18,17 +20,17 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
-import io.netty.util.concurrent.EventExecutor;
+import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
 /**
- * The answer to one request: whole, or a stream of server-sent events. Used on the connection's event loop only. Once it
+ * The answer to one request: whole, a stream of server-sent events, or a body in pieces as they come. Used on the connection's event loop only. Once it
  * is over, further calls do nothing, so that what an engine still reports of a cancelled completion needs no check.
  */
 @SuppressWarnings(
     "FutureReturnValueIgnored") // A write that fails closes the channel, and then comes abort().
-final class Exchange {
+public final class Exchange {
   private static final String JSON = "application/json";
 
   /** What the connection does about an answer. */
@@ -49,6 +51,7 @@ final class Exchange {
   private final Owner owner;
   private final ChannelHandlerContext context;
   private final Route route;
+  private final HttpRequest request;
   private final HttpMetrics metrics;
   private final int maxQueuedBytes;
   private final long startNanos = System.nanoTime();
@@ -57,6 +60,7 @@ final class Exchange {
   private State state = State.WAITING;
   private int status;
   private Runnable onAbort = () -> {};
+  private Runnable onWritable = () -> {};
 
   Exchange(
       Owner owner,
@@ -68,6 +72,7 @@ final class Exchange {
     this.owner = owner;
     this.context = context;
     this.route = route;
+    this.request = request;
     this.metrics = metrics;
     this.maxQueuedBytes = maxQueuedBytes;
     this.version = request.protocolVersion().compareTo(HttpVersion.HTTP_1_1) >= 0
@@ -78,15 +83,26 @@ final class Exchange {
   }
 
   /** The connection's event loop. */
-  EventExecutor executor() {
-    return context.executor();
+  public EventLoop executor() {
+    return context.channel().eventLoop();
   }
 
-  Route route() {
+  public Route route() {
     return route;
   }
 
-  boolean over() {
+  /** The request's head: method, target and headers. */
+  public HttpRequest request() {
+    return request;
+  }
+
+  /** Where the client's connection comes from. */
+  public SocketAddress clientAddress() {
+    return context.channel().remoteAddress();
+  }
+
+  /** Whether the answer is whole, or can no longer be delivered. */
+  public boolean over() {
     return state == State.OVER;
   }
 
@@ -100,25 +116,27 @@ final class Exchange {
   }
 
   /** What to do when the client leaves before the answer is whole, or reads too slowly. */
-  void onAbort(Runnable action) {
+  public void onAbort(Runnable action) {
     onAbort = action;
   }
 
   /** Nanoseconds since the request's head came. */
-  long elapsedNanos() {
+  public long elapsedNanos() {
     return System.nanoTime() - startNanos;
   }
 
-  void json(HttpResponseStatus status, ByteBuf body) {
+  /** Answers with a JSON body; takes it over. */
+  public void json(HttpResponseStatus status, ByteBuf body) {
     whole(status, JSON, body, Map.of());
   }
 
-  void error(ApiError error) {
+  /** Answers with an error. */
+  public void error(ApiError error) {
     whole(error.status(), JSON, error.body(), error.headers());
   }
 
   /** Answers with a whole body; takes it over. */
-  void whole(
+  public void whole(
       HttpResponseStatus status,
       String contentType,
       ByteBuf body,
@@ -142,21 +160,78 @@ final class Exchange {
     if (state != State.WAITING) {
       return;
     }
-    HttpResponse response = new DefaultHttpResponse(version, HttpResponseStatus.OK);
-    HttpHeaders headers = response.headers();
+    HttpHeaders headers = new DefaultHttpHeaders();
     headers.set(HttpHeaderNames.CONTENT_TYPE, "text/event-stream; charset=utf-8");
     headers.set(HttpHeaderNames.CACHE_CONTROL, "no-cache");
     // Reverse proxies that buffer answers would hold the events back.
     headers.set("X-Accel-Buffering", "no");
-    if (version.equals(HttpVersion.HTTP_1_1)) {
-      headers.set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
-    } else {
-      keepAlive = false;
+    begin(HttpResponseStatus.OK, headers);
+  }
+
+  /**
+   * Begins an answer whose body comes in pieces; does nothing where one has begun. Without a length among the headers the
+   * body ends with a last chunk, for clients of HTTP/1.0 with the connection.
+   *
+   * @param headers none that concern the connection; not changed
+   */
+  public void begin(HttpResponseStatus responseStatus, HttpHeaders headers) {
+    if (state != State.WAITING) {
+      return;
+    }
+    HttpResponse response = new DefaultHttpResponse(version, responseStatus);
+    response.headers().set(headers);
+    if (!headers.contains(HttpHeaderNames.CONTENT_LENGTH)) {
+      if (version.equals(HttpVersion.HTTP_1_1)) {
+        response.headers().set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
+      } else {
+        keepAlive = false;
+      }
     }
     HttpUtil.setKeepAlive(response, keepAlive);
-    status = HttpResponseStatus.OK.code();
+    status = responseStatus.code();
     state = State.STREAMING;
     context.write(response);
+  }
+
+  /** Queues a piece of the body; takes it over. Whoever has more waits while the connection is not {@link #writable}. */
+  public void data(ByteBuf piece) {
+    if (state == State.STREAMING) {
+      context.write(new DefaultHttpContent(piece));
+    } else {
+      piece.release();
+    }
+  }
+
+  /** Ends a body that came in pieces. */
+  public void endData() {
+    if (state == State.STREAMING) {
+      end(status);
+      owner.answered(this, context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT));
+    }
+  }
+
+  /** Closes the connection in the middle of a body, so that the client sees that it is not whole. */
+  public void breakOff() {
+    if (state == State.STREAMING) {
+      end(HttpResponseStatus.BAD_GATEWAY.code());
+      context.close();
+    }
+  }
+
+  /** Whether the client takes more at once. */
+  public boolean writable() {
+    return context.channel().isWritable();
+  }
+
+  /** What to do whenever the connection becomes writable again. */
+  public void onWritable(Runnable action) {
+    onWritable = action;
+  }
+
+  void becameWritable() {
+    if (state == State.STREAMING) {
+      onWritable.run();
+    }
   }
 
   /** Queues one event; takes {@code json} over. */
@@ -185,7 +260,8 @@ final class Exchange {
     return !channel.isWritable() && channel.bytesBeforeWritable() > maxQueuedBytes;
   }
 
-  void flush() {
+  /** Sends what is queued. */
+  public void flush() {
     if (state == State.STREAMING) {
       context.flush();
     }
@@ -194,14 +270,11 @@ final class Exchange {
   /** Ends the stream with {@code [DONE]}. */
   void endEvents() {
     event(Unpooled.copiedBuffer("[DONE]", StandardCharsets.US_ASCII));
-    if (state == State.STREAMING) {
-      end(status);
-      owner.answered(this, context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT));
-    }
+    endData();
   }
 
   /** Ends a stream that has begun with an error event, and the connection with it. */
-  void failEvents(ApiError error) {
+  public void failEvents(ApiError error) {
     event(error.body());
     if (state == State.STREAMING) {
       keepAlive = false;

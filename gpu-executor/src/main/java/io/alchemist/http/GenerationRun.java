@@ -1,5 +1,7 @@
 package io.alchemist.http;
 
+import io.alchemist.metrics.Family;
+import io.alchemist.metrics.Histogram;
 import io.alchemist.serve.FinishReason;
 import io.alchemist.serve.RequestException;
 import io.alchemist.serve.TextListener;
@@ -27,7 +29,7 @@ final class GenerationRun {
   private static final Logger LOG = LoggerFactory.getLogger(GenerationRun.class);
 
   private final Exchange exchange;
-  private final HttpMetrics metrics;
+  private final Family<Histogram> firstTokenSeconds;
   private final Generation generation;
   private final Envelope envelope;
   private final List<Choice> choices = new ArrayList<>();
@@ -38,9 +40,13 @@ final class GenerationRun {
   private boolean opened;
   private int ended;
 
-  GenerationRun(Exchange exchange, HttpMetrics metrics, Generation generation, Envelope envelope) {
+  GenerationRun(
+      Exchange exchange,
+      Family<Histogram> firstTokenSeconds,
+      Generation generation,
+      Envelope envelope) {
     this.exchange = exchange;
-    this.metrics = metrics;
+    this.firstTokenSeconds = firstTokenSeconds;
     this.generation = generation;
     this.envelope = envelope;
     Choice.Keep keep = generation.delivery().streams() ? Choice.Keep.NOTHING : Choice.Keep.PIECES;
@@ -125,7 +131,7 @@ final class GenerationRun {
     }
     if (!firstSeen && !(text.isEmpty() && tokens.isEmpty())) {
       firstSeen = true;
-      metrics.firstToken(exchange.route(), exchange.elapsedNanos());
+      firstTokenSeconds.labels(exchange.route().template()).observeNanos(exchange.elapsedNanos());
     }
     Choice.Piece piece = choice.add(text, tokens);
     if (generation.delivery().streams() && !piece.isEmpty()) {

@@ -14,33 +14,29 @@ final class HttpMetrics {
 
   private final Family<Counter> requests;
   private final Family<Histogram> seconds;
-  private final Family<Histogram> firstTokenSeconds;
   private final Counter slowReaders;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final AtomicInteger connections = new AtomicInteger();
 
-  HttpMetrics(Metrics metrics) {
+  /**
+   * @param prefix what the names begin with
+   */
+  HttpMetrics(Metrics metrics, String prefix) {
     requests = metrics.counters(
-        "alchemist_http_requests_total",
+        prefix + "_requests_total",
         "Requests answered, by route and HTTP status; 499 where the client left first.",
         "route",
         "status");
     seconds = metrics.histograms(
-        "alchemist_http_request_seconds",
+        prefix + "_request_seconds",
         "Seconds from a request's head to the last byte of its answer.",
         Buckets.SECONDS,
         "route");
-    firstTokenSeconds = metrics.histograms(
-        "alchemist_http_first_token_seconds",
-        "Seconds from a request's head to the first text of its completion.",
-        Buckets.SECONDS,
-        "route");
     slowReaders = metrics.counter(
-        "alchemist_http_slow_readers_total",
-        "Connections cut off because the client read too slowly.");
+        prefix + "_slow_readers_total", "Connections cut off because the client read too slowly.");
     metrics.gauge(
-        "alchemist_http_requests_in_flight", "Requests that are being answered.", inFlight::get);
-    metrics.gauge("alchemist_http_connections", "Connections that are open.", connections::get);
+        prefix + "_requests_in_flight", "Requests that are being answered.", inFlight::get);
+    metrics.gauge(prefix + "_connections", "Connections that are open.", connections::get);
   }
 
   /** Counts a connection in; returns how many are open with it. */
@@ -60,10 +56,6 @@ final class HttpMetrics {
     inFlight.decrementAndGet();
     requests.labels(route.template(), Integer.toString(status)).increment();
     seconds.labels(route.template()).observeNanos(nanos);
-  }
-
-  void firstToken(Route route, long nanos) {
-    firstTokenSeconds.labels(route.template()).observeNanos(nanos);
   }
 
   void slowReader() {

@@ -21,7 +21,7 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 
 /** JSON in and out: strict with what comes, quick with what goes. Thread-safe. */
-final class JsonBody {
+public final class JsonBody {
   private static final int MAX_DEPTH = 32;
   private static final int MAX_NUMBER_CHARS = 100;
 
@@ -41,7 +41,7 @@ final class JsonBody {
 
   /** Writes one JSON value. */
   @FunctionalInterface
-  interface Writer {
+  public interface Writer {
     void write(JsonGenerator json) throws IOException;
   }
 
@@ -68,7 +68,7 @@ final class JsonBody {
   }
 
   /** The bytes of what {@code writer} writes. */
-  static ByteBuf write(Writer writer) {
+  public static ByteBuf write(Writer writer) {
     ByteBuf out = Unpooled.buffer(512);
     append(out, writer);
     return out;

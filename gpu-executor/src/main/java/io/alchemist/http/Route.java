@@ -6,7 +6,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What can be asked for, and the name under which metrics count it. */
-enum Route {
+public enum Route {
   CHAT_COMPLETIONS("/v1/chat/completions", Route.WRITE),
   COMPLETIONS("/v1/completions", Route.WRITE),
   MODELS("/v1/models", Route.READ),
@@ -14,6 +14,8 @@ enum Route {
   FEEDBACK("/v1/feedback", Route.WRITE),
   HEALTH("/health", Route.READ),
   METRICS("/metrics", Route.READ),
+  /** The executors behind a router; only a router has it. */
+  FLEET("/fleet", Route.READ),
   /** Any other path. */
   NONE("other", "");
 
@@ -63,7 +65,7 @@ enum Route {
   }
 
   /** The path with its variable part named. */
-  String template() {
+  public String template() {
     return template;
   }
 
