@@ -67,17 +67,31 @@ public final class Engine implements AutoCloseable {
   private boolean closed;
 
   /**
-   * Builds an engine and starts its thread.
+   * Builds an engine with a host tier of its own, as configured, and starts its thread.
    *
    * @param ops the device; closed with the engine
    * @param source the weights to start from; read once, here
    * @throws io.alchemist.tensor.DeviceMemoryException when the memory plan doesn't add up
    */
   public Engine(EngineConfig config, Ops ops, WeightSource source, Metrics metrics) {
+    this(config, ops, source, metrics, hostTier(config.cache(), ops));
+  }
+
+  /**
+   * Builds an engine and starts its thread.
+   *
+   * @param ops the device; closed with the engine
+   * @param source the weights to start from; read once, here
+   * @param host where activations go that leave the device, whatever the configuration says of a host tier; closed with the
+   *     engine, and when this constructor fails
+   * @throws io.alchemist.tensor.DeviceMemoryException when the memory plan doesn't add up
+   */
+  public Engine(EngineConfig config, Ops ops, WeightSource source, Metrics metrics, HostTier host) {
     this.config = config;
     this.model = source.config();
     this.ops = ops;
     parts.push(ops);
+    this.host = own(host);
     EngineMetrics engineMetrics = new EngineMetrics(metrics);
     try {
       this.plan = MemoryPlan.of(model, config);
@@ -90,7 +104,6 @@ public final class Engine implements AutoCloseable {
           model.kvDim(),
           cache.pageTokens(),
           cache.kvTokens() / cache.pageTokens()));
-      this.host = own(hostTier(cache, ops));
       this.tree = new PrefixTree(kv, host);
       this.store =
           own(new WeightStore(ops, ops.memory(), source, config.keptVersions(), tree::dropVersion));
@@ -173,10 +186,15 @@ public final class Engine implements AutoCloseable {
     if (cache.hostBytes() == 0) {
       return HostTier.none();
     }
-    DiskTier disk = cache.diskDirectory() == null || cache.diskBytes() == 0
-        ? null
-        : new DiskTier(cache.diskDirectory(), cache.diskBytes());
-    return new ArenaHostTier(cache.hostBytes(), disk, ops::hostBuffer);
+    try {
+      DiskTier disk = cache.diskDirectory() == null || cache.diskBytes() == 0
+          ? null
+          : new DiskTier(cache.diskDirectory(), cache.diskBytes());
+      return new ArenaHostTier(cache.hostBytes(), disk, ops::hostBuffer);
+    } catch (RuntimeException | Error e) {
+      ops.close();
+      throw e;
+    }
   }
 
   private static BlockLayout blockLayout(ModelConfig model) {
