@@ -12,6 +12,7 @@ import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
 import io.alchemist.feedback.BatchSorter.DoneBy;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,6 +47,26 @@ public final class RoundLog {
         .where(col("batch_id").lt(batchId))
         .orderBy(col("batch_id").desc())
         .limit(1));
+  }
+
+  /** The newest round of all queries. */
+  public Optional<RoundRecord> newest() {
+    return first(tables.read(Table.ROUNDS).orderBy(col("round").desc()).limit(1));
+  }
+
+  /** Ids of the newest feedback that was held out, oldest first, at most so many. */
+  public List<String> newestHeldOut(int most) {
+    List<String> ids = new ArrayList<>();
+    for (Row row : tables
+        .read(Table.ROUNDS)
+        .where(size(col("held_out")).gt(0))
+        .orderBy(col("round").desc())
+        .limit(most)
+        .select("held_out")
+        .collectAsList()) {
+      ids.addAll(0, row.<String>getList(0));
+    }
+    return List.copyOf(ids.subList(Math.max(0, ids.size() - most), ids.size()));
   }
 
   /** The number that the next round gets. Only whoever appends may rely on it. */

@@ -313,17 +313,16 @@ public final class Engine implements AutoCloseable {
     return loop.call(() -> learning().gradient(examples, reuse)).thenCompose(result -> result);
   }
 
-  /** The loss of examples without its gradient, each at its version, which may be the draft. */
+  /** The loss of examples without its gradient, each at its version, which may be a draft. */
   @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<GradientReport> loss(List<TrainingExample> examples) {
     return loop.call(() -> learning().loss(examples)).thenCompose(report -> report);
   }
 
   /**
-   * Keeps an adapter as the draft: gradients and losses can be taken at it by its number, and no request is served with it. It
-   * replaces the draft before.
+   * Keeps an adapter as a draft: gradients and losses can be taken at it by its number, and no request is served with it.
    *
-   * @param number below -1 and never used before
+   * @param number below -1 and not in use
    */
   public CompletableFuture<Void> stage(long number, AdapterData adapter) {
     return loop.call(() -> {
@@ -332,10 +331,10 @@ public final class Engine implements AutoCloseable {
     });
   }
 
-  /** Lets the draft go. */
-  public CompletableFuture<Void> unstage() {
+  /** Lets a draft go, once nobody computes at it any more. */
+  public CompletableFuture<Void> unstage(long number) {
     return loop.call(() -> {
-      learning().unstage();
+      learning().unstage(number);
       return null;
     });
   }

@@ -6,13 +6,11 @@ import io.alchemist.serve.Turn;
 import io.alchemist.train.TrainingExample;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -33,8 +31,6 @@ public final class FeedbackLearner implements FeedbackSink {
   private static final int MAX_PENDING = 1_000;
   private static final int MAX_BATCH = 16;
   private static final int MAX_REMEMBERED = 100_000;
-  /** A version that is never at hand: gradients are taken at the live one. */
-  private static final long LIVE = -1;
 
   private final Engine engine;
   private final LoadedModel model;
@@ -114,7 +110,7 @@ public final class FeedbackLearner implements FeedbackSink {
     String text = feedback.text();
     Double score = feedback.score();
     return switch (feedback.kind()) {
-      case CORRECTION -> text == null ? null : example(feedback, turn, answer(text));
+      case CORRECTION -> text == null ? null : example(feedback, turn, model.answerTokens(text));
       case THUMB ->
         score == null || score <= 0 || turn.completion().length == 0
             ? null
@@ -125,18 +121,6 @@ public final class FeedbackLearner implements FeedbackSink {
 
   private static TrainingExample example(Feedback feedback, Turn turn, int[] answer) {
     return TrainingExample.completion(feedback.id(), turn.prompt(), answer, turn.version());
-  }
-
-  private int[] answer(String text) {
-    int[] tokens = model.tokenizer().encodeContinuation(text);
-    // Of several marks the highest id is the chat format's; the lower one ends a text.
-    OptionalInt end = model.endOfTurn().stream().mapToInt(Integer::intValue).max();
-    if (end.isEmpty()) {
-      return tokens;
-    }
-    int[] ended = Arrays.copyOf(tokens, tokens.length + 1);
-    ended[tokens.length] = end.getAsInt();
-    return ended;
   }
 
   /** Begins the next batch unless one is being trained. */
@@ -181,7 +165,7 @@ public final class FeedbackLearner implements FeedbackSink {
         return CompletableFuture.completedFuture(null);
       }
       List<TrainingExample> atLive = batch.stream()
-          .map(e -> new TrainingExample(e.id(), e.tokens(), e.weights(), LIVE))
+          .map(e -> new TrainingExample(e.id(), e.tokens(), e.weights(), TrainingExample.LIVE))
           .toList();
       return train(atLive, step + 1);
     });

@@ -120,7 +120,7 @@ final class Learner implements AutoCloseable {
     return trainer.submit(new GradientJob(examples, Reuse.LOGGED, null));
   }
 
-  /** Makes an adapter the draft. */
+  /** Keeps an adapter as a draft. */
   void stage(long number, AdapterData data) {
     try (ParameterSet values = optimizer.values().zerosLike(ops, scope, "draft")) {
       AdapterTransfer.write(ops, data, adapterConfig().spec(), model, values);
@@ -128,8 +128,8 @@ final class Learner implements AutoCloseable {
     }
   }
 
-  void unstage() {
-    store.unstage();
+  void unstage(long number) {
+    store.unstage(number);
   }
 
   /** Hands over what was added up and begins a new sum. */

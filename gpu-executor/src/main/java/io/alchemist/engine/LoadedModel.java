@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -129,6 +130,19 @@ public record LoadedModel(
     Optional<ChatTemplate> template =
         data.string("tokenizer.chat_template").map(source -> ChatTemplate.parse(source, special));
     return complete(checkpoint, Tokenizer.fromVocabulary(vocabulary), template, ends);
+  }
+
+  /** The tokens of an answer, ended as the model ends its turn: what it is to learn to say. */
+  public int[] answerTokens(String text) {
+    int[] tokens = tokenizer.encodeContinuation(text);
+    // Of several marks the highest id is the chat format's; the lower one ends a text.
+    OptionalInt end = endOfTurn.stream().mapToInt(Integer::intValue).max();
+    if (end.isEmpty()) {
+      return tokens;
+    }
+    int[] ended = Arrays.copyOf(tokens, tokens.length + 1);
+    ended[tokens.length] = end.getAsInt();
+    return ended;
   }
 
   private static @Nullable Integer id(GgufMetadata data, String key) {

@@ -5,6 +5,7 @@ import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.Trainable;
+import io.alchemist.weights.WeightStore;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -62,8 +63,8 @@ public final class MemoryPlan {
       return base + rotary;
     }
     boolean whole = learning.trainable() instanceof Trainable.WholeModel;
-    // While a new version or draft is laid out, the one before is still there.
-    long versions = config.keptVersions() + (whole ? 2L : 4L);
+    // While a new version is laid out, the one before is still there.
+    long versions = config.keptVersions() + 2L + (whole ? 0 : WeightStore.MAX_DRAFTS);
     return rotary
         + (whole
             ? base * versions

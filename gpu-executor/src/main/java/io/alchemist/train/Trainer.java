@@ -414,6 +414,10 @@ public final class Trainer implements AutoCloseable {
   /** The version at which an example's gradient is taken. */
   private long versionFor(TrainingExample example) {
     WeightSet served = store.pin(example.version());
+    if (served == null && example.version() < TrainingExample.LIVE) {
+      throw new IllegalStateException("Example '" + example.id() + "' is to be taken at draft "
+          + example.version() + ", which is not staged. Stage it first, and let it go afterwards.");
+    }
     if (served == null) {
       return store.live().version();
     }

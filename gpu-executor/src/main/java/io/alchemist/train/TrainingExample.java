@@ -13,6 +13,8 @@ import java.util.Arrays;
  */
 @SuppressWarnings("ArrayRecordComponent") // handed over, never compared
 public record TrainingExample(String id, int[] tokens, float[] weights, long version) {
+  /** A version that is never at hand: the gradient is taken at the live one. */
+  public static final long LIVE = -1;
 
   /**
    * Checks that something can be learnt.

@@ -4,6 +4,7 @@ import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -20,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Engine thread.
  */
 public final class WeightStore implements AutoCloseable {
+  /** Drafts at a time. */
+  public static final int MAX_DRAFTS = 4;
+
   private final Ops ops;
   private final MemoryScope scope;
   private final ModelConfig config;
@@ -27,7 +31,9 @@ public final class WeightStore implements AutoCloseable {
   private final LongConsumer onGone;
   private final NavigableMap<Long, WeightSet> versions = new TreeMap<>();
   private final Map<Long, WeightSet> drafts = new HashMap<>();
-  private @Nullable WeightSet draft;
+  /** Drafts that may still be asked for. */
+  private final Set<Long> staged = new HashSet<>();
+
   private WeightSet live;
   private long newest;
 
@@ -73,9 +79,11 @@ public final class WeightStore implements AutoCloseable {
     return live;
   }
 
-  /** Pins a version, or the draft of that number, if it is still at hand, else null. */
+  /** Pins a version, or the draft of that number, if it is at hand, else null. */
   public @Nullable WeightSet pin(long version) {
-    WeightSet set = version < 0 ? draft(version) : versions.get(version);
+    WeightSet set = version >= 0
+        ? versions.get(version)
+        : staged.contains(version) ? drafts.get(version) : null;
     if (set != null) {
       set.pin();
     }
@@ -103,33 +111,34 @@ public final class WeightStore implements AutoCloseable {
   }
 
   /**
-   * Keeps the live base weights with an adapter of these values as the draft: gradients and losses can be taken at it, no
-   * request is served with it. It replaces the draft before, which goes when nobody pins it any more.
+   * Keeps the live base weights with an adapter of these values as a draft: gradients and losses can be taken at it, no
+   * request is served with it. At most {@value #MAX_DRAFTS} at a time.
    *
-   * @param number below 0, which no version is, and never used before
+   * @param number below -1, so that it is no version, and not in use
    */
   public WeightSet stage(long number, LoraSpec spec, ParameterSet values) {
-    if (number >= 0 || drafts.containsKey(number)) {
+    if (number >= -1 || drafts.containsKey(number)) {
       throw new IllegalArgumentException("A draft can't have the number " + number
-          + ": it must be below 0, where no version is, and not in use.");
+          + ": it must be below -1, where no version is, and not in use.");
+    }
+    if (drafts.size() >= MAX_DRAFTS) {
+      throw new IllegalStateException("There are " + drafts.size()
+          + " drafts already, which is the limit. Let one go before another is staged.");
     }
     LoraAdapter adapter = LoraAdapter.of(ops, scope, spec, values);
-    WeightSet staged = new WeightSet(number, config, live.base().retain(), adapter);
-    drafts.put(number, staged);
-    draft = staged;
-    retire();
-    return staged;
+    WeightSet draft = new WeightSet(number, config, live.base().retain(), adapter);
+    drafts.put(number, draft);
+    staged.add(number);
+    draft.pin();
+    return draft;
   }
 
-  /** Lets the draft go. Does nothing without one. */
-  public void unstage() {
-    draft = null;
-    retire();
-  }
-
-  /** The draft, when it has that number. */
-  private @Nullable WeightSet draft(long number) {
-    return draft != null && draft.version() == number ? draft : null;
+  /** Lets a draft go; it is freed when nobody pins it any more. Does nothing where there is none of that number. */
+  public void unstage(long number) {
+    WeightSet draft = drafts.get(number);
+    if (draft != null && staged.remove(number)) {
+      unpin(draft);
+    }
   }
 
   /**
@@ -189,7 +198,7 @@ public final class WeightStore implements AutoCloseable {
       }
     }
     drafts.values().removeIf(set -> {
-      boolean gone = set != draft && !set.isPinned();
+      boolean gone = !set.isPinned();
       if (gone) {
         set.free();
       }

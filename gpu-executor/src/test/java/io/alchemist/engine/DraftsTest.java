@@ -14,6 +14,7 @@ import io.alchemist.weights.AdapterData.Factors;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.OptimizerState;
 import io.alchemist.weights.Trainable;
+import io.alchemist.weights.WeightStore;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -100,21 +101,28 @@ class DraftsTest {
   }
 
   @Test
-  void draftsReplaceEachOtherAndLeaveNothingBehind() {
+  void draftsAreFewAndLeaveNothingBehind() {
     AdapterData adapter = Adapters.random(TestEngines.TINY, 4, 8, 11, 0.2);
     try (Engine engine = TestEngines.learning()) {
       long bytes = Engine.await(engine.status()).deviceBytes();
-      Engine.await(engine.stage(-5, adapter));
-      long withDraft = Engine.await(engine.status()).deviceBytes();
-      assertThat(withDraft).isGreaterThan(bytes);
-      Engine.await(engine.stage(-6, adapter));
-      assertThat(Engine.await(engine.status()).deviceBytes()).isEqualTo(withDraft);
+      for (int i = 0; i < WeightStore.MAX_DRAFTS; i++) {
+        Engine.await(engine.stage(-5 - i, adapter));
+      }
+      assertThat(Engine.await(engine.status()).deviceBytes()).isGreaterThan(bytes);
       assertThatThrownBy(() -> Engine.await(engine.stage(-6, adapter)))
           .hasMessageContaining("number -6");
       assertThatThrownBy(() -> Engine.await(engine.stage(4, adapter)))
-          .hasMessageContaining("below 0");
-      Engine.await(engine.unstage());
+          .hasMessageContaining("below -1");
+      assertThatThrownBy(() -> Engine.await(engine.stage(-50, adapter)))
+          .hasMessageContaining("is the limit");
+      for (int i = 0; i < WeightStore.MAX_DRAFTS; i++) {
+        Engine.await(engine.unstage(-5 - i));
+      }
       assertThat(Engine.await(engine.status()).deviceBytes()).isEqualTo(bytes);
+      assertThatThrownBy(
+              () -> Engine.await(engine.gradient(List.of(example("a", 1, -5)), Reuse.LOGGED)))
+          .hasMessageContaining("draft -5")
+          .hasMessageContaining("not staged");
     }
   }
 

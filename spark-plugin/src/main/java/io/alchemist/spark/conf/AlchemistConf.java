@@ -24,19 +24,22 @@ public final class AlchemistConf {
 
   // ---- what and where
 
-  public static final ConfEntry<String> MODEL = add(ConfEntry.text(
-      PREFIX + "model",
-      null,
-      "The model: a Hugging Face directory or a GGUF file of the Llama family, under the same path on every machine."));
-  public static final ConfEntry<String> WAREHOUSE = add(ConfEntry.text(
-      PREFIX + "warehouse",
-      "alchemist-warehouse",
-      "Where the tables, the adapters and the stream's checkpoint lie: a path or URI that driver and executors share."));
-  public static final ConfEntry<Integer> MIN_EXECUTORS = add(ConfEntry.integer(
-      PREFIX + "executors.min",
-      1,
-      1,
-      "The job begins when so many executors serve, and fails when they don't within executors.startTimeout."));
+  public static final ConfEntry<String> MODEL = add(
+      ConfEntry.text(
+          PREFIX + "model",
+          null,
+          "The model: a Hugging Face directory or a GGUF file of the Llama family, under the same path on every machine."));
+  public static final ConfEntry<String> WAREHOUSE = add(
+      ConfEntry.text(
+          PREFIX + "warehouse",
+          "alchemist-warehouse",
+          "Where the tables, the adapters and the stream's checkpoint lie: a path or URI that driver and executors share."));
+  public static final ConfEntry<Integer> MIN_EXECUTORS = add(
+      ConfEntry.integer(
+          PREFIX + "executors.min",
+          1,
+          1,
+          "The job begins when so many executors serve, and fails when they don't within executors.startTimeout."));
   public static final ConfEntry<Long> START_TIMEOUT = add(ConfEntry.millis(
       PREFIX + "executors.startTimeout",
       "5min",
@@ -48,21 +51,23 @@ public final class AlchemistConf {
 
   // ---- memory and threads of an executor's engine
 
-  public static final ConfEntry<Integer> THREADS = add(ConfEntry.integer(
-      PREFIX + "engine.threads",
-      0,
-      0,
-      "CPU threads of an executor's engine; 0 takes the executor's cores. Spark's tasks share them."));
+  public static final ConfEntry<Integer> THREADS = add(
+      ConfEntry.integer(
+          PREFIX + "engine.threads",
+          0,
+          0,
+          "CPU threads of an executor's engine; 0 takes the executor's cores. Spark's tasks share them."));
   public static final ConfEntry<Long> DEVICE_MEMORY = add(ConfEntry.bytes(
       PREFIX + "memory.device",
       "1g",
       "Memory of the engine for weights, keys and values, activations and training. On the CPU it is direct memory of the"
           + " executor's JVM: -XX:MaxDirectMemorySize must allow it and memory.host together."));
-  public static final ConfEntry<Long> HOST_MEMORY = add(ConfEntry.bytes(
-      PREFIX + "memory.host",
-      "512m",
-      "Most host memory for activations that left the device. They are blocks of Spark's block manager, within"
-          + " spark.memory.offHeap.size, which SQL may take back. 0, or off-heap memory not enabled: none."));
+  public static final ConfEntry<Long> HOST_MEMORY = add(
+      ConfEntry.bytes(
+          PREFIX + "memory.host",
+          "512m",
+          "Most host memory for activations that left the device. They are blocks of Spark's block manager, within"
+              + " spark.memory.offHeap.size, which SQL may take back. 0, or off-heap memory not enabled: none."));
   public static final ConfEntry<Long> DISK_MEMORY = add(ConfEntry.bytes(
       PREFIX + "memory.disk",
       "2g",
@@ -81,10 +86,11 @@ public final class AlchemistConf {
       PREFIX + "serve.perTokenTarget",
       "50ms",
       "Time from one token of an answer to the next that training must leave alone."));
-  public static final ConfEntry<Long> TRAINING_PATIENCE = add(ConfEntry.millis(
-      PREFIX + "serve.trainingPatience",
-      "2s",
-      "After so long without a slice, training takes one all the same: it goes on, slowly, under any load."));
+  public static final ConfEntry<Long> TRAINING_PATIENCE = add(
+      ConfEntry.millis(
+          PREFIX + "serve.trainingPatience",
+          "2s",
+          "After so long without a slice, training takes one all the same: it goes on, slowly, under any load."));
   public static final ConfEntry<String> ROUTER_HOST = add(ConfEntry.text(
       PREFIX + "router.host",
       "127.0.0.1",
@@ -92,11 +98,12 @@ public final class AlchemistConf {
           + " only where just those reach it who may ask."));
   public static final ConfEntry<Integer> ROUTER_PORT = add(ConfEntry.integer(
       PREFIX + "router.port", 8080, 0, "Port of the router; 0 takes any free one."));
-  public static final ConfEntry<Long> TURN_INTERVAL = add(ConfEntry.millis(
-      PREFIX + "turns.interval",
-      "1s",
-      "How often the driver fetches answered turns and posted feedback from the executors and commits them. A turn is in"
-          + " its table, and a posted feedback confirmed, after about this time and that of a commit."));
+  public static final ConfEntry<Long> TURN_INTERVAL = add(
+      ConfEntry.millis(
+          PREFIX + "turns.interval",
+          "1s",
+          "How often the driver fetches answered turns and posted feedback from the executors and commits them. A turn is in"
+              + " its table, and a posted feedback confirmed, after about this time and that of a commit."));
 
   // ---- feedback
 
@@ -127,9 +134,12 @@ public final class AlchemistConf {
       "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj",
       "The linear layers that carry an adapter, separated by commas."));
   public static final ConfEntry<Integer> LORA_SEED = add(ConfEntry.integer(
-      PREFIX + "lora.seed", 1, 0, "Seed of the adapter's first values; the same on every executor."));
-  public static final ConfEntry<Double> LEARNING_RATE = add(ConfEntry.number(
-      PREFIX + "train.learningRate", 0.003, 1e-9, 1, "Learning rate of AdamW."));
+      PREFIX + "lora.seed",
+      1,
+      0,
+      "Seed of the adapter's first values; the same on every executor."));
+  public static final ConfEntry<Double> LEARNING_RATE = add(
+      ConfEntry.number(PREFIX + "train.learningRate", 0.003, 1e-9, 1, "Learning rate of AdamW."));
   public static final ConfEntry<Integer> STEPS = add(ConfEntry.integer(
       PREFIX + "train.stepsPerRound",
       4,
@@ -169,12 +179,13 @@ public final class AlchemistConf {
       64,
       1,
       "Most examples the gate looks at: the newest held-out ones, and as many of the file."));
-  public static final ConfEntry<Double> GATE_TOLERANCE = add(ConfEntry.number(
-      PREFIX + "gate.tolerance",
-      0.1,
-      0,
-      Double.MAX_VALUE,
-      "By how much the mean loss on the gate's examples may rise, in nats per token; beyond, the version is rejected."));
+  public static final ConfEntry<Double> GATE_TOLERANCE = add(
+      ConfEntry.number(
+          PREFIX + "gate.tolerance",
+          0.1,
+          0,
+          Double.MAX_VALUE,
+          "By how much the mean loss on the gate's examples may rise, in nats per token; beyond, the version is rejected."));
 
   // ---- reuse
 
@@ -184,12 +195,13 @@ public final class AlchemistConf {
       0,
       "Adapter versions kept besides the live one: what was served at one of them is trained on exactly and without its"
           + " forward pass; what is older is recomputed."));
-  public static final ConfEntry<Double> AUDIT_FRACTION = add(ConfEntry.number(
-      PREFIX + "reuse.auditFraction",
-      0.01,
-      0,
-      1,
-      "Share of rounds whose first gradient is also fully recomputed, to measure what reuse saves and that it is exact."));
+  public static final ConfEntry<Double> AUDIT_FRACTION = add(
+      ConfEntry.number(
+          PREFIX + "reuse.auditFraction",
+          0.01,
+          0,
+          1,
+          "Share of rounds whose first gradient is also fully recomputed, to measure what reuse saves and that it is exact."));
 
   private AlchemistConf() {}
 
@@ -215,8 +227,9 @@ public final class AlchemistConf {
     for (Tuple2<String, String> entry : conf.getAll()) {
       if (entry._1().startsWith(PREFIX)) {
         if (!known.contains(entry._1())) {
-          throw new IllegalArgumentException(entry._1() + " is no setting of Alchemist. Did you mean "
-              + nearest(entry._1()) + "? docs/configuration.md lists all.");
+          throw new IllegalArgumentException(
+              entry._1() + " is no setting of Alchemist. Did you mean " + nearest(entry._1())
+                  + "? docs/configuration.md lists all.");
         }
         set.put(entry._1(), entry._2());
       }

@@ -34,8 +34,7 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
   public void init(PluginContext pluginContext, Map<String, String> fromDriver) {
     context = pluginContext;
     // Loading a model may take minutes, and Spark expects the executor in seconds.
-    Thread thread =
-        new Thread(() -> start(pluginContext, fromDriver), "alchemist-executor-start");
+    Thread thread = new Thread(() -> start(pluginContext, fromDriver), "alchemist-executor-start");
     thread.setDaemon(true);
     starter = thread;
     thread.start();
@@ -45,11 +44,12 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
     String host = host(pluginContext);
     try {
       SparkConf conf = pluginContext.conf().clone();
-      ExecutorEngine started =
-          new ExecutorEngine(conf, host, cores(conf), bytes -> HostTiers.open(conf, bytes, fromDriver));
+      ExecutorEngine started = new ExecutorEngine(
+          conf, host, cores(conf), bytes -> HostTiers.open(conf, bytes, fromDriver));
       engine = started;
       EngineHolder.set(started);
-      ExecutorEndpoint opened = new ExecutorEndpoint(SparkEnv.get(), message -> answer(started, message));
+      ExecutorEndpoint opened =
+          new ExecutorEndpoint(SparkEnv.get(), message -> answer(started, message));
       endpoint = opened;
       tell(
           pluginContext,
@@ -166,8 +166,7 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
     }
     Message.Parcel parcel = running.outbox().collect(0, Long.MAX_VALUE, running.report());
     try {
-      Object unused =
-          driver.ask(Message.encode(new Message.Farewell(driver.executorID(), parcel)));
+      Object unused = driver.ask(Message.encode(new Message.Farewell(driver.executorID(), parcel)));
       running.outbox().committed(parcel.upTo());
     } catch (Exception e) {
       LOG.warn(

@@ -4,6 +4,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a task finds the engine of the process it runs in. The plugin puts it here; in local mode driver and executor share one
@@ -46,12 +47,16 @@ public final class EngineHolder {
       return current().get(WAIT_SECONDS, TimeUnit.SECONDS);
     } catch (ExecutionException e) {
       throw new IllegalStateException(
-          "This executor has no engine: " + e.getCause().getMessage(), e.getCause());
+          "This executor has no engine: " + message(e.getCause()), e);
     } catch (TimeoutException e) {
       throw new IllegalStateException(
           "This executor has had no engine for " + WAIT_SECONDS
               + " s. Start the job with spark.plugins=io.alchemist.spark.AlchemistPlugin.",
           e);
     }
+  }
+
+  private static String message(@Nullable Throwable cause) {
+    return cause == null ? "nobody knows why" : String.valueOf(cause.getMessage());
   }
 }

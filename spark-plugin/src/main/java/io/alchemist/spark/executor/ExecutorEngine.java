@@ -25,10 +25,13 @@ import io.alchemist.weights.AdapterData;
 import io.alchemist.weights.Trainable;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongFunction;
 import org.apache.spark.SparkConf;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The engine of one executor with all around it: model, API server, outbox. Tasks of training find it through
@@ -49,6 +52,8 @@ public final class ExecutorEngine implements AutoCloseable {
   private final RecentTimes firstToken = new RecentTimes();
   private final RecentTimes perToken = new RecentTimes();
   private final AtomicLong answers = new AtomicLong();
+  private final AdapterData firstAdapter;
+  private final Map<Long, Integer> users = new HashMap<>();
 
   /**
    * Loads the model and serves it.
@@ -58,8 +63,8 @@ public final class ExecutorEngine implements AutoCloseable {
    * @param cores what the executor has, for settings that follow from it
    * @param hostTier makes the host tier of a size; a size of 0 makes none
    */
-  public ExecutorEngine(
-      SparkConf conf, String host, int cores, LongFunction<HostTier> hostTier) throws IOException {
+  public ExecutorEngine(SparkConf conf, String host, int cores, LongFunction<HostTier> hostTier)
+      throws IOException {
     this.drainMillis = Math.toIntExact(AlchemistConf.DRAIN_TIMEOUT.in(conf));
     this.outbox = new Outbox(MAX_FEEDBACK, MAX_TURN_BYTES);
     this.model = LoadedModel.open(Path.of(AlchemistConf.MODEL.in(conf)));
@@ -67,6 +72,7 @@ public final class ExecutorEngine implements AutoCloseable {
       Metrics metrics = new Metrics();
       this.engine = engine(conf, model, cores, hostTier, metrics);
       try {
+        this.firstAdapter = Engine.await(engine.adapter());
         TextEngine text = new TextEngine(engine, model, outbox, this::answered);
         this.server = ApiServer.start(apiConfig(conf, host), text, metrics);
       } catch (IOException | RuntimeException e) {
@@ -193,10 +199,41 @@ public final class ExecutorEngine implements AutoCloseable {
         status.trainerPeakBytes());
   }
 
+  /**
+   * A draft, at which gradients and losses can be taken until it is closed. Tasks that ask for the same number share it.
+   *
+   * @param adapter its values, or null for the ones that every engine begins with
+   */
+  public synchronized Draft draft(long number, @Nullable AdapterData adapter) {
+    if (!users.containsKey(number)) {
+      Engine.await(engine.stage(number, adapter == null ? firstAdapter : adapter));
+    }
+    users.merge(number, 1, Integer::sum);
+    return () -> release(number);
+  }
+
+  /** A draft in use. */
+  @FunctionalInterface
+  public interface Draft extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  private synchronized void release(long number) {
+    Integer left = users.merge(number, -1, Integer::sum);
+    if (left == 0) {
+      users.remove(number);
+      Engine.await(engine.unstage(number));
+    }
+  }
+
   /** Serves a version from now on; done already where it is live or was. */
   public CompletableFuture<Void> publish(long version, AdapterData adapter) {
-    return engine.liveVersion().thenCompose(live ->
-        live >= version ? CompletableFuture.completedFuture(null) : engine.publish(version, adapter));
+    return engine
+        .liveVersion()
+        .thenCompose(live -> live >= version
+            ? CompletableFuture.completedFuture(null)
+            : engine.publish(version, adapter));
   }
 
   /** Takes no more requests; those under way go on. */

@@ -90,8 +90,9 @@ public final class Outbox implements FeedbackSink {
       }
     }
     if (before == 0) {
-      LOG.warn("The driver has not fetched answered turns for long: the oldest are dropped, and their"
-          + " feedback will find no turn. See whether the driver keeps up with committing them.");
+      LOG.warn(
+          "The driver has not fetched answered turns for long: the oldest are dropped, and their"
+              + " feedback will find no turn. See whether the driver keeps up with committing them.");
     }
   }
 
@@ -114,8 +115,7 @@ public final class Outbox implements FeedbackSink {
           "Already " + maxFeedback + " feedbacks wait to be committed; send it again later."));
     }
     feedbackCount++;
-    Entry entry =
-        new Entry(++last, null, PostedFeedback.of(feedback), new CompletableFuture<>());
+    Entry entry = new Entry(++last, null, PostedFeedback.of(feedback), new CompletableFuture<>());
     entries.add(entry);
     return entry.committed();
   }

@@ -69,7 +69,8 @@ public final class Fleet {
     }
 
     boolean alive() {
-      return link != null && (state == State.STARTING || state == State.READY || state == State.DRAINING);
+      return link != null
+          && (state == State.STARTING || state == State.READY || state == State.DRAINING);
     }
 
     Member member(long nowNanos) {
@@ -114,7 +115,8 @@ public final class Fleet {
 
   /** An executor's engine can't start. */
   public void failed(Message.Failed hello) {
-    LOG.error("Executor {} on {} can't serve: {}", hello.executorId(), hello.host(), hello.reason());
+    LOG.error(
+        "Executor {} on {} can't serve: {}", hello.executorId(), hello.host(), hello.reason());
     synchronized (lock) {
       seats.put(
           hello.executorId(),
@@ -307,15 +309,17 @@ public final class Fleet {
                 "Executor " + seat.id + " on " + seat.host + " can't serve: " + seat.detail);
           }
         }
-        long serving = seats.values().stream().filter(s -> s.state == State.READY).count();
+        long serving =
+            seats.values().stream().filter(s -> s.state == State.READY).count();
         if (serving >= count) {
           return;
         }
         long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
         if (left <= 0) {
-          throw new TimeoutException("After " + limit.toSeconds() + " s " + serving + " of " + count
-              + " executors serve. Look at the executors' logs; give them more time with"
-              + " spark.alchemist.executors.startTimeout, or ask for fewer with spark.alchemist.executors.min.");
+          throw new TimeoutException(
+              "After " + limit.toSeconds() + " s " + serving + " of " + count
+                  + " executors serve. Look at the executors' logs; give them more time with"
+                  + " spark.alchemist.executors.startTimeout, or ask for fewer with spark.alchemist.executors.min.");
         }
         lock.wait(left);
       }
@@ -345,10 +349,11 @@ public final class Fleet {
   /** Tells all to take no more requests. */
   public void drain() {
     reachable().forEach((member, link) -> {
-      CompletionStage<Void> unused =
-          link.ask(new Message.Drain(), PUBLISH_LIMIT).handle((done, failure) -> {
+      CompletionStage<Void> unused = link.ask(new Message.Drain(), PUBLISH_LIMIT)
+          .handle((done, failure) -> {
             if (failure != null) {
-              LOG.warn("Executor {} did not hear that it is to drain", member.executorId(), failure);
+              LOG.warn(
+                  "Executor {} did not hear that it is to drain", member.executorId(), failure);
             }
             return null;
           });

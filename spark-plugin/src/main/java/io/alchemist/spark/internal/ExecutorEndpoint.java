@@ -32,8 +32,7 @@ public final class ExecutorEndpoint implements RpcEndpoint, AutoCloseable {
    *
    * @param handler answers each message; called on a thread of Spark's RPC, so it must not block
    */
-  public ExecutorEndpoint(
-      SparkEnv env, Function<Message, CompletionStage<Message>> handler) {
+  public ExecutorEndpoint(SparkEnv env, Function<Message, CompletionStage<Message>> handler) {
     this.rpcEnv = env.rpcEnv();
     this.handler = handler;
     this.reference = rpcEnv.setupEndpoint(NAME, this);
@@ -58,7 +57,8 @@ public final class ExecutorEndpoint implements RpcEndpoint, AutoCloseable {
       }
 
       @Override
-      @SuppressWarnings("unchecked") // the parameters of a partial function know nothing of its result
+      @SuppressWarnings(
+          "unchecked") // the parameters of a partial function know nothing of its result
       public <A, B> B applyOrElse(A message, Function1<A, B> otherwise) {
         if (message instanceof byte[] bytes) {
           answer(bytes, context);
@@ -71,8 +71,9 @@ public final class ExecutorEndpoint implements RpcEndpoint, AutoCloseable {
 
   private void answer(byte[] bytes, RpcCallContext context) {
     try {
-      CompletionStage<Void> unused =
-          handler.apply(Message.decode(bytes)).handle((reply, failure) -> {
+      CompletionStage<Void> unused = handler
+          .apply(Message.decode(bytes))
+          .handle((reply, failure) -> {
             if (failure == null) {
               context.reply(Message.encode(reply));
             } else {

@@ -27,11 +27,14 @@ public final class ExecutorLink {
     if (received instanceof byte[] bytes) {
       return Message.decode(bytes);
     }
-    if (received instanceof Object[] parts && parts.length == 2 && parts[0] instanceof byte[] bytes) {
+    if (received instanceof Object[] parts
+        && parts.length == 2
+        && parts[0] instanceof byte[] bytes) {
       return Message.decode(bytes);
     }
-    throw new IllegalArgumentException("A message of class " + received.getClass().getName()
-        + " is none of Alchemist's. Give driver and executors the same jars.");
+    throw new IllegalArgumentException(
+        "A message of class " + received.getClass().getName()
+            + " is none of Alchemist's. Give driver and executors the same jars.");
   }
 
   /** The way back that came with a hello. */
@@ -51,7 +54,8 @@ public final class ExecutorLink {
       Future<byte[]> reply = reference.ask(
           Message.encode(message),
           new RpcTimeout(
-              FiniteDuration.fromNanos(limit.toNanos()), "spark.alchemist: " + limit.toMillis() + " ms"),
+              FiniteDuration.fromNanos(limit.toNanos()),
+              "spark.alchemist: " + limit.toMillis() + " ms"),
           BYTES);
       return FutureConverters.asJava(reply).thenApply(Message::decode);
     } catch (RuntimeException e) {

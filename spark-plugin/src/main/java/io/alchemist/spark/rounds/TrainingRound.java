@@ -1,0 +1,316 @@
+package io.alchemist.spark.rounds;
+
+import io.alchemist.feedback.BatchHandler;
+import io.alchemist.feedback.FeedbackJoin;
+import io.alchemist.feedback.Reason;
+import io.alchemist.feedback.RoundLog;
+import io.alchemist.feedback.RoundRecord;
+import io.alchemist.feedback.RoundRecord.Quarantined;
+import io.alchemist.feedback.SortedBatch;
+import io.alchemist.feedback.Table;
+import io.alchemist.feedback.Tables;
+import io.alchemist.feedback.Txn;
+import io.alchemist.spark.rounds.RoundObserver.Step;
+import io.alchemist.train.GradientReport;
+import io.alchemist.train.NonFiniteGradientException;
+import io.alchemist.train.Reuse;
+import io.alchemist.weights.AdapterData;
+import io.alchemist.weights.LoraSpec;
+import io.alchemist.weights.ModelConfig;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Turns a micro-batch of feedback into a new version. A round is decided by its one row in the table {@code rounds}, keyed by
+ * (query, batch): until that is there nothing has happened, whatever was computed or written; once it is there, everything that
+ * follows from it (quarantine, version, publishing) is done, and done again after a crash, and changes nothing the second time.
+ * So no feedback is lost or trained twice, wherever the process dies.
+ *
+ * <p>Called by the thread of the streaming query, one batch after the other.
+ */
+public final class TrainingRound implements BatchHandler {
+  private static final Logger LOG = LoggerFactory.getLogger(TrainingRound.class);
+
+  private final Tables tables;
+  private final RoundLog rounds;
+  private final FeedbackJoin join;
+  private final VersionRegistry versions;
+  private final RoundJobs jobs;
+  private final Gate gate;
+  private final HeldOut heldOut;
+  private final RoundConfig config;
+  private final RoundObserver observer;
+  private long nextRound;
+  private boolean waiting;
+  /** Batches up to here may have been decided before this process began. */
+  private @Nullable String knownQuery;
+
+  private long decidedBatch;
+
+  /**
+   * Everything a round needs.
+   *
+   * @param config its numbers
+   */
+  TrainingRound(
+      Tables tables,
+      RoundLog rounds,
+      FeedbackJoin join,
+      VersionRegistry versions,
+      RoundJobs jobs,
+      Gate gate,
+      HeldOut heldOut,
+      RoundConfig config,
+      RoundObserver observer) {
+    this.tables = tables;
+    this.rounds = rounds;
+    this.join = join;
+    this.versions = versions;
+    this.jobs = jobs;
+    this.gate = gate;
+    this.heldOut = heldOut;
+    this.config = config;
+    this.observer = observer;
+    this.nextRound = rounds.nextRound();
+  }
+
+  /**
+   * Numbers of a round.
+   *
+   * @param model shape of the model
+   * @param lora shape of the adapter
+   * @param steps updates
+   * @param auditFraction share of rounds that are audited
+   */
+  record RoundConfig(ModelConfig model, LoraSpec lora, int steps, double auditFraction) {}
+
+  @Override
+  public void handle(Dataset<Row> batch, String queryId, long batchId) {
+    long start = System.nanoTime();
+    observer.reached(Step.BEGUN, queryId, batchId);
+    RoundRecord decided = decidedBefore(queryId, batchId);
+    if (decided != null) {
+      LOG.info("Batch {} was decided before, as round {}", batchId, decided.round());
+      follow(decided, batch, RoundTimes.NONE);
+      return;
+    }
+    try (SortedBatch sorted =
+        join.sort(batch, queryId, batchId, System.currentTimeMillis())) {
+      observer.reached(Step.SORTED, queryId, batchId);
+      Outcome outcome = new Outcome();
+      RoundJobs.Examples examples = train(sorted, outcome);
+      if (outcome.gate != RoundRecord.Gate.NOTHING) {
+        observer.reached(Step.TRAINED, queryId, batchId);
+        judge(outcome);
+        observer.reached(Step.JUDGED, queryId, batchId);
+      }
+      Long candidate = outcome.candidate == null ? null : versions.nextVersion();
+      if (candidate != null) {
+        versions.write(candidate);
+        observer.reached(Step.WRITTEN, queryId, batchId);
+      }
+      RoundRecord round =
+          record(sorted, outcome, queryId, batchId, candidate, (System.nanoTime() - start) / 1e9);
+      rounds.append(round);
+      nextRound++;
+      observer.reached(Step.DECIDED, queryId, batchId);
+      hold(outcome);
+      follow(round, batch, outcome.times);
+      audit(round, examples, outcome);
+    }
+  }
+
+  /** Whether feedback waits for its turn, so that another batch should come though nothing new does. */
+  boolean isWaiting() {
+    return waiting;
+  }
+
+  /** The outcome of a batch that an earlier process had decided. */
+  private @Nullable RoundRecord decidedBefore(String queryId, long batchId) {
+    if (!queryId.equals(knownQuery)) {
+      decidedBatch = rounds.last(queryId).map(RoundRecord::batchId).orElse(-1L);
+      knownQuery = queryId;
+    }
+    return batchId <= decidedBatch ? rounds.find(queryId, batchId).orElse(null) : null;
+  }
+
+  /** What becomes of a batch, while it is being found out. */
+  private static final class Outcome {
+    private final List<String> heldOutIds = new ArrayList<>();
+    private final List<GateExample> heldOut = new ArrayList<>();
+    private final List<Quarantined> refused = new ArrayList<>();
+    private RoundRecord.Gate gate = RoundRecord.Gate.NOTHING;
+    private @Nullable AdapterData baseAdapter;
+    private @Nullable AdapterData candidate;
+    private @Nullable GradientPart first;
+    private int steps;
+    private @Nullable Double gradientNorm;
+    private @Nullable Double lossBefore;
+    private @Nullable Double lossAfter;
+    private RoundTimes times = RoundTimes.NONE;
+  }
+
+  /** Computes the candidate, if there is anything to train. */
+  private RoundJobs.@Nullable Examples train(SortedBatch sorted, Outcome outcome) {
+    Dataset<Row> rows = sorted.trainable();
+    if (!heldOut.isNone() && !sorted.trainableIds().isEmpty()) {
+      for (Row row : rows.where(heldOut.condition()).collectAsList()) {
+        outcome.heldOutIds.add(row.getAs("feedback_id"));
+        outcome.heldOut.add(HeldOut.example(row));
+      }
+      rows = rows.where(functions.not(heldOut.condition()));
+    }
+    if (sorted.trainableIds().size() == outcome.heldOutIds.size()) {
+      return null;
+    }
+    versions.begin();
+    RoundJobs.Examples examples = jobs.place(rows);
+    long base = versions.liveVersion();
+    outcome.baseAdapter = versions.liveAdapter();
+    GradientPart part =
+        jobs.gradientAsServed(examples, base, outcome.baseAdapter, Reuse.LOGGED);
+    outcome.first = part;
+    for (String[] refused : part.refused()) {
+      outcome.refused.add(new Quarantined(refused[0], Reason.UNTRAINABLE, refused[1]));
+    }
+    if (part.report().examples() == 0) {
+      return null;
+    }
+    outcome.gate = RoundRecord.Gate.SKIPPED;
+    double busySeconds = 0;
+    long tokens = 0;
+    try {
+      while (true) {
+        GradientReport report = part.report();
+        busySeconds += report.busyNanos() / 1e9;
+        tokens += report.tokens();
+        double norm = versions.step(part.gradient(config.model(), config.lora()));
+        outcome.gradientNorm = outcome.gradientNorm == null ? Double.valueOf(norm) : outcome.gradientNorm;
+        outcome.steps++;
+        outcome.candidate = versions.candidate();
+        if (outcome.steps == config.steps()) {
+          break;
+        }
+        part = jobs.gradientAt(examples, base, outcome.candidate);
+      }
+    } catch (NonFiniteGradientException e) {
+      LOG.warn("A round's gradient is not finite; what it trained is rejected", e);
+      outcome.gate = RoundRecord.Gate.REJECTED;
+      outcome.candidate = null;
+    }
+    outcome.times = new RoundTimes(tokens, busySeconds);
+    return examples;
+  }
+
+  private void judge(Outcome outcome) {
+    AdapterData candidate = outcome.candidate;
+    if (candidate == null) {
+      return;
+    }
+    Gate.Verdict verdict =
+        gate.judge(jobs, versions.liveVersion(), versions.liveAdapter(), candidate);
+    if (verdict != null) {
+      outcome.lossBefore = verdict.before();
+      outcome.lossAfter = verdict.after();
+      outcome.gate = verdict.passed() ? RoundRecord.Gate.PASSED : RoundRecord.Gate.REJECTED;
+    }
+  }
+
+  private RoundRecord record(
+      SortedBatch sorted,
+      Outcome outcome,
+      String queryId,
+      long batchId,
+      @Nullable Long candidate,
+      double seconds) {
+    Set<String> untrained = new HashSet<>(outcome.heldOutIds);
+    outcome.refused.forEach(refused -> untrained.add(Objects.requireNonNull(refused.id())));
+    List<Quarantined> quarantined = new ArrayList<>(sorted.quarantined());
+    quarantined.addAll(outcome.refused);
+    GradientPart first = outcome.first;
+    GradientReport report = first == null ? GradientReport.NOTHING : first.report();
+    boolean passed = outcome.gate == RoundRecord.Gate.PASSED || outcome.gate == RoundRecord.Gate.SKIPPED;
+    return new RoundRecord(
+        queryId,
+        batchId,
+        nextRound,
+        versions.liveVersion(),
+        passed ? candidate : null,
+        candidate,
+        sorted.trainableIds().stream().filter(id -> !untrained.contains(id)).toList(),
+        sorted.counted(),
+        outcome.heldOutIds,
+        quarantined,
+        sorted.waiting(),
+        sorted.received(),
+        report.examples(),
+        outcome.steps,
+        report.predictingTokens(),
+        report.reusedTokens(),
+        report.recomputedTokens(),
+        report.examples() == 0 ? null : Double.valueOf(report.meanLoss()),
+        outcome.gradientNorm,
+        outcome.gate,
+        outcome.lossBefore,
+        outcome.lossAfter,
+        first == null ? 0 : first.executorCount(),
+        seconds,
+        Instant.now());
+  }
+
+  private void hold(Outcome outcome) {
+    outcome.heldOut.forEach(gate::hold);
+  }
+
+  /** Makes true what was decided. */
+  private void follow(RoundRecord round, Dataset<Row> batch, RoundTimes times) {
+    String query = round.queryId();
+    if (!round.quarantined().isEmpty()) {
+      tables.append(
+          Table.QUARANTINE,
+          join.quarantineRows(batch, round),
+          new Txn("quarantine-" + query, round.batchId()));
+    }
+    observer.reached(Step.QUARANTINED, query, round.batchId());
+    versions.follow(round, () -> observer.reached(Step.RECORDED, query, round.batchId()));
+    observer.reached(Step.PUBLISHED, query, round.batchId());
+    waiting = !round.waiting().isEmpty();
+    observer.ended(round, times);
+  }
+
+  private void audit(RoundRecord round, RoundJobs.@Nullable Examples examples, Outcome outcome) {
+    GradientPart first = outcome.first;
+    if (examples == null || first == null || !isAudited(round.round())) {
+      return;
+    }
+    // The base of this round is not live any more, but at hand: gradients are taken at it by its number.
+    GradientPart again = jobs.gradientAsServed(
+        examples, round.fromVersion(), outcome.baseAdapter, Reuse.NONE);
+    GradientReport reused = first.report();
+    observer.audited(new Audit(
+        round.round(),
+        reused.tokens(),
+        reused.reusedTokens(),
+        reused.busyNanos() / 1e9,
+        again.report().busyNanos() / 1e9,
+        first
+            .gradient(config.model(), config.lora())
+            .relativeError(again.gradient(config.model(), config.lora()))));
+  }
+
+  /** Spread evenly over the rounds. */
+  private boolean isAudited(long round) {
+    double fraction = config.auditFraction();
+    return Math.floor(round * fraction) > Math.floor((round - 1) * fraction);
+  }
+}
