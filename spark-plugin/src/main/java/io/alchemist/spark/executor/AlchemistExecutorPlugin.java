@@ -1,12 +1,15 @@
 package io.alchemist.spark.executor;
 
+import io.alchemist.cache.HostTier;
 import io.alchemist.spark.fleet.Message;
 import io.alchemist.spark.internal.ExecutorEndpoint;
-import io.alchemist.spark.internal.HostTiers;
+import io.alchemist.spark.internal.SparkHostTier;
+import io.alchemist.tensor.HostBuffer;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongFunction;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.api.plugin.ExecutorPlugin;
@@ -23,6 +26,10 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
   private static final Logger LOG = LoggerFactory.getLogger(AlchemistExecutorPlugin.class);
   private static final int HELLO_ATTEMPTS = 60;
   private static final long HELLO_PAUSE_MILLIS = 1_000;
+  private static final long BLOCK_MANAGER_SECONDS = 60;
+  private static final long BLOCK_MANAGER_LOOK_MILLIS = 10;
+  /** Under which the driver tells the id of the RDD whose blocks host tiers are made of; absent where there is none. */
+  public static final String ACTIVATION_RDD = "activationRdd";
 
   private @Nullable PluginContext context;
   private @Nullable Thread starter;
@@ -41,11 +48,16 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
   }
 
   private void start(PluginContext pluginContext, Map<String, String> fromDriver) {
-    String host = host(pluginContext);
+    String host = pluginContext.hostname() == null ? "" : pluginContext.hostname();
     try {
+      awaitBlockManager();
+      host = SparkEnv.get().blockManager().blockManagerId().host();
       SparkConf conf = pluginContext.conf().clone();
       ExecutorEngine started = new ExecutorEngine(
-          conf, host, cores(conf), bytes -> HostTiers.open(conf, bytes, fromDriver));
+          conf,
+          host,
+          cores(conf),
+          (hostBytes, diskBytes, buffers) -> hostTier(fromDriver, hostBytes, diskBytes, buffers));
       engine = started;
       EngineHolder.set(started);
       ExecutorEndpoint opened =
@@ -73,13 +85,27 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
     return message == null ? e.getClass().getSimpleName() : message;
   }
 
-  /** On a cluster the plugin's context knows no host name. */
-  private static String host(PluginContext context) {
-    SparkEnv env = SparkEnv.get();
-    if (env != null && env.blockManager() != null && env.blockManager().blockManagerId() != null) {
-      return env.blockManager().blockManagerId().host();
+  /** In local mode the plugin comes before the block manager; it takes milliseconds, and there is nothing to be told by. */
+  private static void awaitBlockManager() throws InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(BLOCK_MANAGER_SECONDS);
+    while (SparkEnv.get() == null || SparkEnv.get().blockManager().blockManagerId() == null) {
+      if (System.nanoTime() > deadline) {
+        throw new IllegalStateException("Spark's block manager was not there after "
+            + BLOCK_MANAGER_SECONDS + " s; see the executor's log.");
+      }
+      TimeUnit.MILLISECONDS.sleep(BLOCK_MANAGER_LOOK_MILLIS);
     }
-    return context.hostname();
+  }
+
+  private static HostTier hostTier(
+      Map<String, String> fromDriver,
+      long hostBytes,
+      long diskBytes,
+      LongFunction<HostBuffer> buffers) {
+    String rdd = fromDriver.get(ACTIVATION_RDD);
+    return hostBytes == 0 || rdd == null
+        ? HostTier.none()
+        : SparkHostTier.open(Integer.parseInt(rdd), hostBytes, diskBytes, buffers);
   }
 
   private static int cores(SparkConf conf) {
@@ -158,22 +184,16 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
     }
   }
 
-  /** What nobody has fetched yet goes to the driver, if that is still there. */
+  /** The driver fetches what nobody has fetched yet, if it is still there. */
   private void sayFarewell(ExecutorEngine running) {
     PluginContext driver = context;
     if (driver == null || running.outbox().isEmpty()) {
       return;
     }
-    Message.Parcel parcel = running.outbox().collect(0, Long.MAX_VALUE, running.report());
     try {
-      Object unused = driver.ask(Message.encode(new Message.Farewell(driver.executorID(), parcel)));
-      running.outbox().committed(parcel.upTo());
+      Object unused = driver.ask(Message.encode(new Message.Leaving(driver.executorID())));
     } catch (Exception e) {
-      LOG.warn(
-          "{} turns and {} feedbacks could not be handed to the driver",
-          parcel.turns().size(),
-          parcel.feedback().size(),
-          e);
+      LOG.warn("The driver could not fetch the last turns and feedback of this executor", e);
     }
   }
 

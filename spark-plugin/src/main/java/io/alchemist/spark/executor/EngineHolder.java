@@ -46,8 +46,7 @@ public final class EngineHolder {
     try {
       return current().get(WAIT_SECONDS, TimeUnit.SECONDS);
     } catch (ExecutionException e) {
-      throw new IllegalStateException(
-          "This executor has no engine: " + message(e.getCause()), e);
+      throw new IllegalStateException("This executor has no engine: " + message(e.getCause()), e);
     } catch (TimeoutException e) {
       throw new IllegalStateException(
           "This executor has had no engine for " + WAIT_SECONDS

@@ -17,6 +17,7 @@ import io.alchemist.serve.AnsweredTurn;
 import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.fleet.ExecutorReport;
 import io.alchemist.spark.fleet.ServedTurn;
+import io.alchemist.tensor.HostBuffer;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.cpu.CpuOps;
 import io.alchemist.train.OptimizerConfig;
@@ -61,16 +62,16 @@ public final class ExecutorEngine implements AutoCloseable {
    * @param conf settings
    * @param host address to bind
    * @param cores what the executor has, for settings that follow from it
-   * @param hostTier makes the host tier of a size; a size of 0 makes none
+   * @param hostTiers opens the host tier
    */
-  public ExecutorEngine(SparkConf conf, String host, int cores, LongFunction<HostTier> hostTier)
+  public ExecutorEngine(SparkConf conf, String host, int cores, HostTiers hostTiers)
       throws IOException {
     this.drainMillis = Math.toIntExact(AlchemistConf.DRAIN_TIMEOUT.in(conf));
     this.outbox = new Outbox(MAX_FEEDBACK, MAX_TURN_BYTES);
     this.model = LoadedModel.open(Path.of(AlchemistConf.MODEL.in(conf)));
     try {
       Metrics metrics = new Metrics();
-      this.engine = engine(conf, model, cores, hostTier, metrics);
+      this.engine = engine(conf, model, cores, hostTiers, metrics);
       try {
         this.firstAdapter = Engine.await(engine.adapter());
         TextEngine text = new TextEngine(engine, model, outbox, this::answered);
@@ -85,6 +86,19 @@ public final class ExecutorEngine implements AutoCloseable {
     }
   }
 
+  /** Where activations go that leave the device. */
+  @FunctionalInterface
+  public interface HostTiers {
+    /**
+     * Opens a tier.
+     *
+     * @param maxHostBytes most host memory
+     * @param maxDiskBytes most disk behind it
+     * @param buffers makes a buffer of a size, for reading back from disk
+     */
+    HostTier open(long maxHostBytes, long maxDiskBytes, LongFunction<HostBuffer> buffers);
+  }
+
   private static ApiConfig apiConfig(SparkConf conf, String host) {
     String configured = AlchemistConf.SERVE_HOST.in(conf);
     return ApiConfig.defaults()
@@ -93,16 +107,19 @@ public final class ExecutorEngine implements AutoCloseable {
   }
 
   private static Engine engine(
-      SparkConf conf,
-      LoadedModel model,
-      int cores,
-      LongFunction<HostTier> hostTier,
-      Metrics metrics) {
+      SparkConf conf, LoadedModel model, int cores, HostTiers hostTiers, Metrics metrics) {
     long deviceBytes = AlchemistConf.DEVICE_MEMORY.in(conf);
     EngineConfig config = engineConfig(conf, model, deviceBytes);
     int threads = AlchemistConf.THREADS.in(conf);
     Ops ops = CpuOps.create(threads == 0 ? Math.max(1, cores) : threads, deviceBytes);
-    HostTier host = hostTier.apply(AlchemistConf.HOST_MEMORY.in(conf));
+    HostTier host;
+    try {
+      host = hostTiers.open(
+          AlchemistConf.HOST_MEMORY.in(conf), AlchemistConf.DISK_MEMORY.in(conf), ops::hostBuffer);
+    } catch (RuntimeException e) {
+      ops.close();
+      throw e;
+    }
     return new Engine(config, ops, model.checkpoint(), metrics, host);
   }
 

@@ -38,8 +38,8 @@ public sealed interface Message extends Serializable {
    */
   record Failed(String executorId, String host, String reason) implements Message {}
 
-  /** Executor to driver: it ends, and this is what it still has. */
-  record Farewell(String executorId, Parcel parcel) implements Message {}
+  /** Executor to driver: it ends, so fetch what it still has. Answered by {@link Done} when that is committed. */
+  record Leaving(String executorId) implements Message {}
 
   /** Driver to executor: give me what came after, and how you are. Answered by a {@link Parcel}. */
   record Collect(long after, long maxBytes) implements Message {}

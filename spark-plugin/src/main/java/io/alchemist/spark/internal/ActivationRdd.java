@@ -30,23 +30,38 @@ public final class ActivationRdd {
   private ActivationRdd() {}
 
   /**
-   * Makes the RDD known to the driver and its UI; for the driver, once the scheduler runs. Doesn't wait: Spark's UI learns of
-   * an RDD when a stage that has it begins, so one empty task is queued.
-   *
-   * @return its id, for {@link SparkHostTier#open} on the executors; the same for the same context
+   * The RDD's id, for {@link SparkHostTier#open} on the executors; the same for the same context. For the driver; may be called
+   * before the scheduler runs.
    */
-  public static synchronized int register(SparkContext context) {
+  public static synchronized int id(SparkContext context) {
     RDD<Byte> known = registered;
     if (known != null && known.sparkContext() == context) {
       return known.id();
     }
-    JavaSparkContext spark = new JavaSparkContext(context);
-    RDD<Byte> activations = spark.parallelize(List.<Byte>of(), 1).rdd();
+    RDD<Byte> activations = empty(context);
     activations.setName(NAME);
     activations.persist(StorageLevel.OFF_HEAP());
     registered = activations;
-    show(context, activations, spark.parallelize(List.<Byte>of(), 1).rdd());
     return activations.id();
+  }
+
+  /**
+   * Makes the RDD known to the UI, once the scheduler runs. Doesn't wait: Spark's UI learns of an RDD when a stage that has it
+   * begins, so one empty task is queued.
+   *
+   * @return its id
+   */
+  public static synchronized int register(SparkContext context) {
+    int id = id(context);
+    RDD<Byte> activations = registered;
+    if (activations != null) {
+      show(context, activations, empty(context));
+    }
+    return id;
+  }
+
+  private static RDD<Byte> empty(SparkContext context) {
+    return new JavaSparkContext(context).parallelize(List.<Byte>of(), 1).rdd();
   }
 
   /** Runs a stage that has the RDD among its ancestors, on a partition that is none of the RDD's: no block comes of it. */

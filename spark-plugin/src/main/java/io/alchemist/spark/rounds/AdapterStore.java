@@ -76,7 +76,8 @@ final class AdapterStore {
         deleteRecursively(here);
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("Can't write the adapter of version " + version + " to " + target, e);
+      throw new UncheckedIOException(
+          "Can't write the adapter of version " + version + " to " + target, e);
     }
   }
 

@@ -54,8 +54,8 @@ final class Gate {
     Path path = new Path(file);
     List<GateExample> examples = new ArrayList<>();
     ObjectMapper json = new ObjectMapper();
-    try (BufferedReader lines = new BufferedReader(new InputStreamReader(
-        path.getFileSystem(hadoop).open(path), StandardCharsets.UTF_8))) {
+    try (BufferedReader lines = new BufferedReader(
+        new InputStreamReader(path.getFileSystem(hadoop).open(path), StandardCharsets.UTF_8))) {
       int number = 0;
       for (String line = lines.readLine();
           line != null && examples.size() < most;
@@ -76,16 +76,18 @@ final class Gate {
     String answer = "";
     try {
       JsonNode node = json.readTree(line);
-      node.path("messages").forEach(message -> messages.add(new Message(
-          message.path("role").asText(), message.path("content").asText())));
+      node.path("messages")
+          .forEach(message -> messages.add(
+              new Message(message.path("role").asText(), message.path("content").asText())));
       answer = node.path("answer").asText();
     } catch (IOException e) {
       // told below
       messages.clear();
     }
     if (messages.isEmpty() || answer.isBlank()) {
-      throw new IllegalArgumentException("Line " + number + " of the gate's examples in " + file
-          + " is none: each must be {\"messages\": [{\"role\": ..., \"content\": ...}], \"answer\": \"...\"}.");
+      throw new IllegalArgumentException(
+          "Line " + number + " of the gate's examples in " + file
+              + " is none: each must be {\"messages\": [{\"role\": ..., \"content\": ...}], \"answer\": \"...\"}.");
     }
     return new GateExample(messages, null, answer, null);
   }

@@ -1,6 +1,7 @@
 package io.alchemist.spark.rounds;
 
 import io.alchemist.feedback.RoundRecord;
+import io.alchemist.feedback.VersionRecord;
 
 /** Told how far a round is. Called by the thread of the rounds, which waits for it. */
 public interface RoundObserver {
@@ -31,6 +32,9 @@ public interface RoundObserver {
 
   /** A step has been made. */
   void reached(Step step, String queryId, long batchId);
+
+  /** What is known of a version has changed. */
+  default void version(VersionRecord version) {}
 
   /** A round has ended; also called for one that is made true again after a crash. */
   default void ended(RoundRecord round, RoundTimes times) {}

@@ -38,7 +38,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Called by the thread of the streaming query, one batch after the other.
  */
-public final class TrainingRound implements BatchHandler {
+final class TrainingRound implements BatchHandler {
   private static final Logger LOG = LoggerFactory.getLogger(TrainingRound.class);
 
   private final Tables tables;
@@ -51,7 +51,7 @@ public final class TrainingRound implements BatchHandler {
   private final RoundConfig config;
   private final RoundObserver observer;
   private long nextRound;
-  private boolean waiting;
+  private volatile boolean waiting;
   /** Batches up to here may have been decided before this process began. */
   private @Nullable String knownQuery;
 
@@ -104,8 +104,7 @@ public final class TrainingRound implements BatchHandler {
       follow(decided, batch, RoundTimes.NONE);
       return;
     }
-    try (SortedBatch sorted =
-        join.sort(batch, queryId, batchId, System.currentTimeMillis())) {
+    try (SortedBatch sorted = join.sort(batch, queryId, batchId, System.currentTimeMillis())) {
       observer.reached(Step.SORTED, queryId, batchId);
       Outcome outcome = new Outcome();
       RoundJobs.Examples examples = train(sorted, outcome);
@@ -177,8 +176,7 @@ public final class TrainingRound implements BatchHandler {
     RoundJobs.Examples examples = jobs.place(rows);
     long base = versions.liveVersion();
     outcome.baseAdapter = versions.liveAdapter();
-    GradientPart part =
-        jobs.gradientAsServed(examples, base, outcome.baseAdapter, Reuse.LOGGED);
+    GradientPart part = jobs.gradientAsServed(examples, base, outcome.baseAdapter, Reuse.LOGGED);
     outcome.first = part;
     for (String[] refused : part.refused()) {
       outcome.refused.add(new Quarantined(refused[0], Reason.UNTRAINABLE, refused[1]));
@@ -195,7 +193,8 @@ public final class TrainingRound implements BatchHandler {
         busySeconds += report.busyNanos() / 1e9;
         tokens += report.tokens();
         double norm = versions.step(part.gradient(config.model(), config.lora()));
-        outcome.gradientNorm = outcome.gradientNorm == null ? Double.valueOf(norm) : outcome.gradientNorm;
+        outcome.gradientNorm =
+            outcome.gradientNorm == null ? Double.valueOf(norm) : outcome.gradientNorm;
         outcome.steps++;
         outcome.candidate = versions.candidate();
         if (outcome.steps == config.steps()) {
@@ -239,7 +238,8 @@ public final class TrainingRound implements BatchHandler {
     quarantined.addAll(outcome.refused);
     GradientPart first = outcome.first;
     GradientReport report = first == null ? GradientReport.NOTHING : first.report();
-    boolean passed = outcome.gate == RoundRecord.Gate.PASSED || outcome.gate == RoundRecord.Gate.SKIPPED;
+    boolean passed =
+        outcome.gate == RoundRecord.Gate.PASSED || outcome.gate == RoundRecord.Gate.SKIPPED;
     return new RoundRecord(
         queryId,
         batchId,
@@ -293,9 +293,10 @@ public final class TrainingRound implements BatchHandler {
     if (examples == null || first == null || !isAudited(round.round())) {
       return;
     }
-    // The base of this round is not live any more, but at hand: gradients are taken at it by its number.
-    GradientPart again = jobs.gradientAsServed(
-        examples, round.fromVersion(), outcome.baseAdapter, Reuse.NONE);
+    // The base of this round is not live any more, but at hand: gradients are taken at it by its
+    // number.
+    GradientPart again =
+        jobs.gradientAsServed(examples, round.fromVersion(), outcome.baseAdapter, Reuse.NONE);
     GradientReport reused = first.report();
     observer.audited(new Audit(
         round.round(),

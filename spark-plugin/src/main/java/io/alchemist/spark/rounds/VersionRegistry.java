@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * The versions of the adapter on the driver: which is live, what trained it, and the optimizer that goes on from it. Version 1 is what
  * every engine begins with. Used by the thread of the rounds, but for {@link #liveVersion}.
  */
-public final class VersionRegistry implements AutoCloseable {
+final class VersionRegistry {
   private static final Logger LOG = LoggerFactory.getLogger(VersionRegistry.class);
   /** Of engines as they start. */
   private static final long FIRST = 1;
@@ -39,6 +39,7 @@ public final class VersionRegistry implements AutoCloseable {
   private long newest = FIRST;
   /** Null for the first version. */
   private @Nullable AdapterData liveAdapter;
+
   private AdapterData startAdapter;
   private OptimizerState liveOptimizer;
   private @Nullable Broadcast<AdapterData> broadcast;
@@ -178,10 +179,5 @@ public final class VersionRegistry implements AutoCloseable {
       LOG.info("Version {} is live", live);
     }
     fleet.serve(liveVersion, broadcast);
-  }
-
-  @Override
-  public void close() {
-    optimizer.close();
   }
 }

@@ -1,0 +1,282 @@
+package io.alchemist.spark;
+
+import io.alchemist.engine.AdapterOptimizer;
+import io.alchemist.engine.LoadedModel;
+import io.alchemist.feedback.FeedbackJoin;
+import io.alchemist.feedback.FeedbackRules;
+import io.alchemist.feedback.FeedbackStream;
+import io.alchemist.feedback.RoundLog;
+import io.alchemist.feedback.StreamConfig;
+import io.alchemist.feedback.Tables;
+import io.alchemist.feedback.VersionLog;
+import io.alchemist.metrics.Metrics;
+import io.alchemist.spark.conf.AlchemistConf;
+import io.alchemist.spark.executor.ExecutorEngine;
+import io.alchemist.spark.fleet.Collector;
+import io.alchemist.spark.fleet.Fleet;
+import io.alchemist.spark.internal.ActivationRdd;
+import io.alchemist.spark.rounds.RoundObserver;
+import io.alchemist.spark.rounds.Rounds;
+import io.alchemist.spark.router.Router;
+import io.alchemist.spark.router.RouterConfig;
+import io.alchemist.weights.ModelConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
+import org.apache.spark.sql.SparkSession;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The main job: executors serve the model and record, feedback comes from a Delta table, rounds train on the executors that hold
+ * the activations, new versions are served. What {@code spark-submit} runs; programs and notebooks {@link #start} it in a
+ * session of theirs.
+ *
+ * <p>Thread-safe.
+ */
+public final class ContinualLearning implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ContinualLearning.class);
+  private static final long LEAST_WAKE_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+  private final SparkConf conf;
+  private final SparkSession session;
+  private final Fleet fleet;
+  private final Tables tables;
+  private final JobEvents events;
+  private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+  private final Rounds rounds;
+  private final Router router;
+  private final Collector collector;
+  private final StreamSupervisor stream;
+  private final AtomicBoolean closed = new AtomicBoolean();
+  private final CountDownLatch ended = new CountDownLatch(1);
+  private long wokenNanos = System.nanoTime();
+
+  private ContinualLearning(SparkSession spark, RoundObserver observer)
+      throws IOException, InterruptedException, TimeoutException {
+    SparkContext context = spark.sparkContext();
+    AlchemistDriverPlugin plugin = AlchemistDriverPlugin.of(context);
+    this.conf = context.getConf();
+    this.session = InternalSession.of(spark);
+    this.fleet = plugin.fleet();
+    this.events = new JobEvents(context);
+    String warehouse = AlchemistConf.WAREHOUSE.in(conf);
+    this.tables = new Tables(session, warehouse);
+    try {
+      if (AlchemistDriverPlugin.hasHostTier(conf)) {
+        int unused = ActivationRdd.register(context);
+      }
+      tables.create();
+      String modelPath = AlchemistConf.MODEL.in(conf);
+      ModelConfig model = modelConfig(modelPath);
+      AdapterOptimizer optimizer = own(new AdapterOptimizer(
+          model, ExecutorEngine.trainable(conf), ExecutorEngine.optimizer(conf)));
+      RoundLog log = new RoundLog(tables);
+      FeedbackJoin join = new FeedbackJoin(tables, rules(conf));
+      this.rounds = new Rounds(
+          session,
+          conf,
+          tables,
+          log,
+          new VersionLog(tables),
+          join,
+          fleet,
+          model,
+          optimizer,
+          new EventPoster(events, observer));
+      rounds.open();
+      fleet.awaitReady(
+          AlchemistConf.MIN_EXECUTORS.in(conf),
+          Duration.ofMillis(AlchemistConf.START_TIMEOUT.in(conf)));
+      this.router = own(Router.start(
+          RouterConfig.defaults()
+              .at(AlchemistConf.ROUTER_HOST.in(conf), AlchemistConf.ROUTER_PORT.in(conf)),
+          new FleetBackends(fleet),
+          new Metrics()));
+      this.collector = own(new Collector(
+          fleet,
+          tables,
+          context.applicationId(),
+          AlchemistConf.TURN_INTERVAL.in(conf),
+          this::afterCollecting));
+      plugin.collectBy(collector);
+      StreamConfig streamConfig = new StreamConfig(
+          warehouse + "/checkpoints/feedback",
+          AlchemistConf.ROUND_INTERVAL.in(conf),
+          AlchemistConf.ROUND_MAX_FILES.in(conf));
+      this.stream = own(new StreamSupervisor(
+          () -> FeedbackStream.start(session, tables, streamConfig, rounds.handler()),
+          ended::countDown));
+      events.started(modelPath, address(), warehouse, AlchemistConf.check(conf));
+      events.fleet(fleet);
+    } catch (IOException | InterruptedException | TimeoutException | RuntimeException e) {
+      closeParts(e);
+      throw e;
+    }
+    LOG.info("Clients ask {}/v1", address());
+  }
+
+  /**
+   * Starts the job in a session and returns when it serves.
+   *
+   * @param spark started with {@link AlchemistPlugin}, {@code spark.alchemist.model} and Delta's extension and catalog
+   * @throws IllegalArgumentException when a setting makes no sense
+   * @throws IllegalStateException when an executor can't serve, saying why
+   * @throws TimeoutException when too few executors serve in time
+   */
+  public static ContinualLearning start(SparkSession spark)
+      throws IOException, InterruptedException, TimeoutException {
+    return start(spark, RoundObserver.NONE);
+  }
+
+  /** Likewise, telling {@code observer} of each round. */
+  public static ContinualLearning start(SparkSession spark, RoundObserver observer)
+      throws IOException, InterruptedException, TimeoutException {
+    return new ContinualLearning(spark, observer);
+  }
+
+  private static FeedbackRules rules(SparkConf conf) {
+    return new FeedbackRules(
+        FeedbackRules.DEFAULTS.maxIdChars(),
+        AlchemistConf.FEEDBACK_MAX_CHARS.in(conf),
+        AlchemistConf.FEEDBACK_WAIT.in(conf),
+        AlchemistConf.FEEDBACK_MAX_WAITING.in(conf));
+  }
+
+  private static ModelConfig modelConfig(String path) {
+    try (LoadedModel model = LoadedModel.open(Path.of(path))) {
+      return model.checkpoint().config();
+    }
+  }
+
+  private <T extends AutoCloseable> T own(T part) {
+    parts.push(part);
+    return part;
+  }
+
+  private void afterCollecting() {
+    events.fleet(fleet);
+    long now = System.nanoTime();
+    if (rounds.isWaiting() && now - wokenNanos > LEAST_WAKE_NANOS) {
+      wokenNanos = now;
+      stream.wakeUp();
+    }
+  }
+
+  /** Where clients send requests: {@code http://host:port}, to which paths as {@code /v1/chat/completions} are appended. */
+  public String address() {
+    String host = AlchemistConf.ROUTER_HOST.in(conf);
+    return "http://" + (host.equals("0.0.0.0") ? conf.get("spark.driver.host", "127.0.0.1") : host)
+        + ":" + router.port();
+  }
+
+  /** The executors. */
+  public Fleet fleet() {
+    return fleet;
+  }
+
+  /** The tables, in a session of their own. */
+  public Tables tables() {
+    return tables;
+  }
+
+  /** The version that is served. */
+  public long liveVersion() {
+    return rounds.liveVersion();
+  }
+
+  /**
+   * Waits until the job ends: by {@link #close}, or because feedback can't be processed.
+   *
+   * @throws IllegalStateException in the second case, saying why
+   */
+  public void awaitTermination() throws InterruptedException {
+    ended.await();
+    stream.throwFailure();
+  }
+
+  /**
+   * Ends the job in good order: no new request is taken, answers under way end, what executors still have is committed, the
+   * round under way is given up and comes again at the next start. The session goes on.
+   */
+  @Override
+  public void close() {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
+    LOG.info("Finishing what is under way");
+    try {
+      router.close();
+      fleet.drain();
+      awaitIdle();
+      collector.collectAll();
+    } catch (RuntimeException e) {
+      LOG.warn("Not everything could be finished", e);
+    }
+    IllegalStateException failure = new IllegalStateException("Ending the job failed");
+    closeParts(failure);
+    ended.countDown();
+    if (failure.getSuppressed().length > 0) {
+      throw failure;
+    }
+  }
+
+  private void awaitIdle() {
+    long deadline =
+        System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AlchemistConf.DRAIN_TIMEOUT.in(conf));
+    while (fleet.members().stream().anyMatch(member -> member.report().running() > 0)
+        && System.nanoTime() < deadline) {
+      boolean unused = collector.collect(); // brings their reports
+    }
+  }
+
+  private void closeParts(Throwable collect) {
+    for (AutoCloseable part : parts) {
+      try {
+        part.close();
+      } catch (Exception e) {
+        collect.addSuppressed(e);
+      }
+    }
+    parts.clear();
+  }
+
+  /** Runs the job until it is told to end, as {@code spark-submit} does. Its settings come from Spark's configuration. */
+  public static void main(String[] arguments) throws Exception {
+    SparkSession spark = SparkSession.builder().appName("Alchemist").getOrCreate();
+    CountDownLatch stopped = new CountDownLatch(1);
+    @Nullable ContinualLearning job = null;
+    try {
+      job = start(spark);
+      ContinualLearning running = job;
+      Runtime.getRuntime()
+          .addShutdownHook(new Thread(() -> awaitEnd(running, stopped), "alchemist-shutdown"));
+      job.awaitTermination();
+    } finally {
+      if (job != null) {
+        job.close();
+      }
+      spark.stop();
+      stopped.countDown();
+    }
+  }
+
+  /** When the process is told to end, what is under way is finished first. */
+  private static void awaitEnd(ContinualLearning job, CountDownLatch stopped) {
+    job.close();
+    try {
+      boolean unused = stopped.await(60, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,33 @@
+package io.alchemist.spark;
+
+import org.apache.spark.sql.SparkSession;
+
+/** The session in which the job reads and writes its tables: the user's settings are left alone. */
+final class InternalSession {
+  private static final String EXTENSION = "io.delta.sql.DeltaSparkSessionExtension";
+  private static final String CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog";
+  /** The tables are small, and a round waits for every one of their jobs. */
+  private static final String PARTITIONS = "2";
+
+  private InternalSession() {}
+
+  /**
+   * Beside a session of the user's.
+   *
+   * @throws IllegalStateException when that has no Delta
+   */
+  static SparkSession of(SparkSession spark) {
+    String extensions = spark.conf().get("spark.sql.extensions", "");
+    String catalog = spark.conf().get("spark.sql.catalog.spark_catalog", "");
+    if (!extensions.contains(EXTENSION) || !catalog.equals(CATALOG)) {
+      throw new IllegalStateException(
+          "The session has no Delta tables. Start it with spark.sql.extensions=" + EXTENSION
+              + " and spark.sql.catalog.spark_catalog=" + CATALOG + ".");
+    }
+    SparkSession own = spark.newSession();
+    own.conf().set("spark.sql.session.timeZone", "UTC");
+    own.conf().set("spark.sql.shuffle.partitions", PARTITIONS);
+    own.conf().set("spark.databricks.delta.snapshotPartitions", PARTITIONS);
+    return own;
+  }
+}
