@@ -28,25 +28,24 @@ final class ExecutorTable {
           "alch-empty");
       return;
     }
-    out.open("div", "class", "alch-scroll");
-    out.open("table", "class", "table table-bordered table-sm alch-table");
-    out.open("thead").open("tr");
-    for (String column : List.of(
-        "Executor",
-        "State",
-        "Version",
-        "Load",
-        "Served",
-        "Time to first token",
-        "Time per token",
-        "Generated tokens/s",
-        "Device memory",
-        "Activations")) {
-      out.leaf("th", column, "scope", "col");
-    }
-    out.close().close().open("tbody");
+    Table.open(
+        out,
+        "",
+        List.of(
+            "Executor",
+            "State",
+            "Version",
+            "Load",
+            "Served",
+            "Time to first token",
+            "Time per token",
+            "Generated tokens/s",
+            "Device memory",
+            "Activations"),
+        List.of());
     now.executors().forEach(this::row);
-    out.close().close().close();
+    Table.close(out);
+    MemoryBar.legend(out);
   }
 
   private void row(StoredExecutor executor) {

@@ -89,11 +89,14 @@ final class Format {
     return Double.isFinite(loss) ? String.format(Locale.ROOT, "%.3f", loss) : loss.toString();
   }
 
-  /** The share of {@code part} in {@code whole}: 82 %; unknown if the whole is nothing. */
+  /** The share of {@code part} in {@code whole}: 82 %, 0.4 %; unknown if the whole is nothing. */
   static String share(long part, long whole) {
-    return whole > 0 && part >= 0
-        ? String.format(Locale.ROOT, "%.0f %%", 100.0 * part / whole)
-        : UNKNOWN;
+    if (whole <= 0 || part < 0) {
+      return UNKNOWN;
+    }
+    double percent = 100.0 * part / whole;
+    boolean fine = percent > 0 && percent < 9.95;
+    return String.format(Locale.ROOT, fine ? "%.1f %%" : "%.0f %%", percent);
   }
 
   /** A number as SVG and CSS take it. */

@@ -4,6 +4,16 @@ package io.alchemist.spark.ui;
 record MemoryBar(ExecutorView view) {
   private static final double WIDTH = 150;
 
+  /** Writes what the colours stand for. */
+  static void legend(Markup out) {
+    out.open("p", "class", "alch-legend").text("Device memory, left to right: ");
+    StackedBars.key(out, "alch-fill-4", "weights and work space");
+    StackedBars.key(out, "alch-fill-3", "K/V");
+    StackedBars.key(out, "alch-fill-1", "activations");
+    StackedBars.key(out, "alch-free", "free in the plan");
+    out.leaf("b", "|", "aria-hidden", "true").text(" peak").close();
+  }
+
   /** Draws it, with its numbers below. */
   void render(Markup out) {
     long planned = view.devicePlannedBytes();
@@ -22,7 +32,17 @@ record MemoryBar(ExecutorView view) {
         + Format.bytes(view.devicePeakBytes());
 
     out.open(
-        "svg", "class", "alch-memory", "role", "img", "aria-label", text, "viewBox", "0 0 150 10");
+        "svg",
+        "class",
+        "alch-memory",
+        "role",
+        "img",
+        "aria-label",
+        text,
+        "preserveAspectRatio",
+        "none",
+        "viewBox",
+        "0 0 150 10");
     out.leaf("title", text);
     out.empty("rect", "class", "alch-free", "width", "150", "height", "10");
     part(out, "alch-fill-4", 0, rest);

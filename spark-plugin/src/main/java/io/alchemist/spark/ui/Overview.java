@@ -1,6 +1,7 @@
 package io.alchemist.spark.ui;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -61,7 +62,7 @@ final class Overview {
       return;
     }
     out.open("div", "class", "alch-attention", "role", now.live() ? "alert" : "note");
-    out.leaf("b", "⚠ " + (now.live() ? "Needs attention" : "At the end of the log"));
+    out.leaf("b", "⚠\uFE0E " + (now.live() ? "Needs attention" : "At the end of the log"));
     out.open("ul");
     problems.forEach(problem -> out.leaf("li", problem));
     out.close().close();
@@ -84,20 +85,24 @@ final class Overview {
     tile(
         "Examples trained",
         Format.rounded(totals.examples()),
-        "of " + Format.rounded(totals.received()) + " feedback rows",
+        "of " + Format.rounded(totals.received()) + " rows",
         "");
     long prompt = totals.reusedTokens() + totals.recomputedTokens();
     tile(
         "Prompt tokens reused",
         Format.share(totals.reusedTokens(), prompt),
-        Format.rounded(totals.reusedTokens()) + " of " + Format.rounded(prompt),
+        prompt == 0
+            ? "no round yet"
+            : Format.rounded(totals.reusedTokens()) + " of " + Format.rounded(prompt),
         "");
     tile("Loss now", Format.loss(totals.lastLoss()), lossChange(totals), "");
     tile(
         "Quarantined",
         Format.count(totals.quarantined()),
-        Format.share(totals.quarantined(), totals.received()) + " of the feedback",
-        totals.quarantined() > 0 ? "alch-tile-warn" : "");
+        totals.received() == 0
+            ? "no feedback yet"
+            : Format.share(totals.quarantined(), totals.received()) + " of the feedback",
+        Problems.manyQuarantined(now) ? "alch-tile-warn" : "");
     latencyTile("TTFT p99", "time to the first token", ExecutorView::ttftMillisP99);
     latencyTile("TPOT p99", "time per further token", ExecutorView::tpotMillisP99);
     out.close();
@@ -111,7 +116,7 @@ final class Overview {
     }
     double percent = 100 * (last - first) / first;
     String change = Double.isFinite(percent)
-        ? String.format(java.util.Locale.ROOT, ", %+.0f %%", percent).replace('-', '−')
+        ? String.format(Locale.ROOT, ", %+.0f %%", percent).replace('-', '−')
         : "";
     return "first " + Format.loss(first) + change;
   }

@@ -8,6 +8,10 @@ final class Problems {
   /** The driver reports every few seconds; this long without a report is a fault. */
   private static final long STALE_MILLIS = 60_000;
 
+  /** How many rounds "recent" is, and which share of their feedback may be unusable. */
+  private static final int RECENT_ROUNDS = 10;
+
+  private static final double QUARANTINED_SHARE = 0.05;
   private static final int MAX_DETAIL = 300;
 
   private Problems() {}
@@ -25,7 +29,31 @@ final class Problems {
     }
     executors(now, problems);
     rounds(now, problems);
+    if (manyQuarantined(now)) {
+      problems.add("Of the " + Format.count(received(now)) + " feedback rows in the last rounds, "
+          + Format.count(quarantined(now))
+          + " could not be used. The quarantine table says why, row by row.");
+    }
     return problems;
+  }
+
+  /** Whether much of the feedback of the last rounds could not be used. */
+  static boolean manyQuarantined(Snapshot now) {
+    return quarantined(now) > QUARANTINED_SHARE * received(now);
+  }
+
+  private static long received(Snapshot now) {
+    return now.rounds().stream()
+        .limit(RECENT_ROUNDS)
+        .mapToLong(RoundEvent::received)
+        .sum();
+  }
+
+  private static long quarantined(Snapshot now) {
+    return now.rounds().stream()
+        .limit(RECENT_ROUNDS)
+        .mapToLong(RoundEvent::quarantined)
+        .sum();
   }
 
   private static void executors(Snapshot now, List<String> problems) {

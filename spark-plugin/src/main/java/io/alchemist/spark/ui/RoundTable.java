@@ -1,12 +1,12 @@
 package io.alchemist.spark.ui;
 
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** The rounds, newest first, one page of them. */
 final class RoundTable {
   private final Markup out;
-
   private final Snapshot now;
   private final Pager pager;
 
@@ -26,27 +26,24 @@ final class RoundTable {
       out.leaf("p", nothingYet(now.started()), "class", "alch-empty");
       return;
     }
-    out.open("div", "class", "alch-scroll");
-    out.open("table", "class", "table table-bordered table-sm table-striped alch-table");
-    out.open("thead").open("tr");
-    for (String column : List.of(
-        "Round",
-        "Ended",
-        "Batch",
-        "Version",
-        "Examples",
-        "Feedback",
-        "Loss",
-        "Gradient norm",
-        "Gate (held-out loss)",
-        "Prompt tokens reused",
-        "Trained tokens/s",
-        "Seconds")) {
-      out.leaf("th", column, "scope", "col");
-    }
-    out.close().close().open("tbody");
+    Table.open(
+        out,
+        "table-striped",
+        List.of(
+            "Round",
+            "Ended",
+            "Batch",
+            "Version",
+            "Examples",
+            "Feedback",
+            "Loss",
+            "Gate (held-out loss)",
+            "Prompt tokens reused",
+            "Tokens/s",
+            "Seconds"),
+        List.of("Round", "Batch", "Examples", "Loss", "Tokens/s", "Seconds"));
     pager.page(now.rounds()).forEach(this::row);
-    out.close().close().close();
+    Table.close(out);
     pager.links(out, "rounds");
   }
 
@@ -59,7 +56,7 @@ final class RoundTable {
 
   private void row(RoundEvent round) {
     out.open("tr");
-    number(Format.count(round.round()));
+    out.leaf("td", Format.count(round.round()), "class", "alch-number");
     out.leaf("td", Format.time(round.finishedAtMillis()), "class", "alch-nowrap");
     out.leaf(
         "td",
@@ -71,23 +68,21 @@ final class RoundTable {
     Long to = round.toVersion();
     out.leaf(
         "td",
-        Format.count(round.fromVersion()) + (to == null ? "" : " → " + Format.count(to)),
+        to == null
+            ? "stays " + Format.count(round.fromVersion())
+            : Format.count(round.fromVersion()) + " → " + Format.count(to),
         "class",
         "alch-nowrap");
-    out.open("td", "class", "alch-number").text(Format.count(round.examples()));
-    out.leaf(
-            "div",
-            plural(round.steps(), "step") + ", " + plural(round.executors(), "executor"),
-            "class",
-            "alch-dim alch-nowrap")
-        .close();
+    number(Format.count(round.examples()), plural(round.steps(), "step"));
     feedback(round);
-    number(Format.loss(round.loss()));
-    number(Format.loss(round.gradientNorm()));
+    number(Format.loss(round.loss()), "gradient " + Format.loss(round.gradientNorm()));
     gate(round);
     reuse(round);
-    number(Format.rounded(round.trainTokensPerSecond()));
-    number(String.format(java.util.Locale.ROOT, "%.1f", round.seconds()));
+    number(
+        Format.rounded(round.trainTokensPerSecond()),
+        Format.rounded(round.predictingTokens()) + " predicted");
+    number(
+        String.format(Locale.ROOT, "%.1f", round.seconds()), plural(round.executors(), "executor"));
     out.close();
   }
 
@@ -150,8 +145,9 @@ final class RoundTable {
         .close();
   }
 
-  private void number(String text) {
-    out.leaf("td", text, "class", "alch-number");
+  private void number(String text, String below) {
+    out.open("td", "class", "alch-number").text(text);
+    out.leaf("div", below, "class", "alch-dim alch-nowrap").close();
   }
 
   private static String plural(long count, String noun) {

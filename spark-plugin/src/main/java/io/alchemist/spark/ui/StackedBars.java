@@ -76,12 +76,15 @@ record StackedBars(String title, String nothing, List<Series> series) {
 
   private void legend(Markup out) {
     out.open("p", "class", "alch-legend");
-    for (Series part : series) {
-      out.open("svg", "class", "alch-key", "viewBox", "0 0 10 10", "aria-hidden", "true");
-      out.empty("rect", "class", part.style(), "width", "10", "height", "10").close();
-      out.text(" " + part.name() + "   ");
-    }
+    series.forEach(part -> key(out, part.style(), part.name()));
     out.text("(bottom to top)").close();
+  }
+
+  /** A legend's entry: a square of that style, and what it stands for. */
+  static void key(Markup out, String style, String name) {
+    out.open("svg", "class", "alch-key", "viewBox", "0 0 10 10", "aria-hidden", "true");
+    out.empty("rect", "class", style, "width", "10", "height", "10").close();
+    out.text(" " + name + "   ");
   }
 
   private String summary(List<RoundEvent> rounds) {

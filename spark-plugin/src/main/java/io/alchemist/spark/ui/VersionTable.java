@@ -29,16 +29,14 @@ final class VersionTable {
           "alch-empty");
       return;
     }
-    out.open("div", "class", "alch-scroll");
-    out.open("table", "class", "table table-bordered table-sm table-striped alch-table");
-    out.open("thead").open("tr");
-    for (String column : List.of(
-        "Version", "Parent", "Status", "Since", "Trained by", "Examples", "Loss", "Adapter")) {
-      out.leaf("th", column, "scope", "col");
-    }
-    out.close().close().open("tbody");
+    Table.open(
+        out,
+        "table-striped",
+        List.of(
+            "Version", "Parent", "Status", "Since", "Trained by", "Examples", "Loss", "Adapter"),
+        List.of("Version", "Parent", "Examples", "Loss"));
     pager.page(now.versions()).forEach(this::row);
-    out.close().close().close();
+    Table.close(out);
     pager.links(out, "versions");
   }
 

@@ -19,6 +19,7 @@ final class SampleHour {
   private final long startMillis;
   private final List<SparkListenerEvent> events = new ArrayList<>();
   private long live;
+  private long newest;
   private double loss = 2.31;
   private double heldOut = 2.38;
 
@@ -64,7 +65,8 @@ final class SampleHour {
     long reused = examples * (180L + random.nextInt(120));
     long recomputed = examples * (10L + random.nextInt(90));
     long quarantined = number % 11 == 3 ? 2 : 0;
-    Long to = rejected ? null : live + 1;
+    newest++;
+    Long to = rejected ? null : newest;
     events.add(new RoundEvent(
         number,
         QUERY,
@@ -92,17 +94,17 @@ final class SampleHour {
         4 + 3 * random.nextDouble(),
         millis));
     events.add(new VersionEvent(
-        rejected ? 1_000 + number : live + 1,
+        newest,
         live,
         rejected ? "REJECTED" : "LIVE",
-        "/srv/alchemist/warehouse/versions/" + (live + 1),
+        "/srv/alchemist/warehouse/versions/" + newest,
         QUERY,
         number - 1,
         examples,
         loss,
         millis));
     if (!rejected) {
-      live++;
+      live = newest;
       heldOut = after;
     }
   }
