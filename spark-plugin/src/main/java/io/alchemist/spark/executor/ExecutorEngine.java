@@ -226,14 +226,26 @@ public final class ExecutorEngine implements AutoCloseable {
       Engine.await(engine.stage(number, adapter == null ? firstAdapter : adapter));
     }
     users.merge(number, 1, Integer::sum);
-    return () -> release(number);
+    return new Draft(number);
   }
 
   /** A draft in use. */
-  @FunctionalInterface
-  public interface Draft extends AutoCloseable {
+  public final class Draft implements AutoCloseable {
+    private final long number;
+
+    private Draft(long number) {
+      this.number = number;
+    }
+
+    /** What to call it in an example. */
+    public long number() {
+      return number;
+    }
+
     @Override
-    void close();
+    public void close() {
+      release(number);
+    }
   }
 
   private synchronized void release(long number) {

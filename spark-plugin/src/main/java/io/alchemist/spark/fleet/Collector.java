@@ -46,7 +46,6 @@ public final class Collector implements AutoCloseable {
 
   private long transaction;
   private volatile boolean closing;
-  private volatile long committedTurns;
 
   /**
    * Begins to collect.
@@ -146,23 +145,11 @@ public final class Collector implements AutoCloseable {
     tables.append(Table.TURNS, turns, new Txn("turns-" + applicationId, transaction));
     tables.append(Table.FEEDBACK, feedback, new Txn("posted-" + applicationId, transaction));
     transaction++;
-    committedTurns += turns.size();
     uncommitted.forEach((id, parcel) -> {
       fleet.collected(id, parcel.upTo());
       unconfirmed.put(id, parcel.upTo());
     });
     uncommitted.clear();
-  }
-
-  /** Executors learn of it with the next fetch too; whoever posted feedback need not wait for that. */
-  private void uncommittedConfirmed(Map<Member, ExecutorLink> executors) {
-    executors.forEach((member, link) -> {
-      Long upTo = unconfirmed.remove(member.executorId());
-      if (upTo != null) {
-        CompletionStage<Message> unused = link.ask(new Message.Committed(upTo), ASK_LIMIT);
-      }
-    });
-    unconfirmed.clear();
   }
 
   /** Executors learn of it with the next fetch too; whoever posted feedback need not wait for that. */
@@ -174,11 +161,6 @@ public final class Collector implements AutoCloseable {
       }
     });
     unconfirmed.clear();
-  }
-
-  /** Turns committed so far. */
-  public long committedTurns() {
-    return committedTurns;
   }
 
   private static Row row(String executorId, ServedTurn turn) {

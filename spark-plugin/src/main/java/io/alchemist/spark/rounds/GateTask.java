@@ -51,7 +51,7 @@ final class GateTask implements FlatMapFunction<Iterator<GateExample>, double[]>
       long number,
       @Nullable AdapterData adapter) {
     try (ExecutorEngine.Draft draft = engine.draft(number, adapter)) {
-      return loss(engine, examples, number);
+      return loss(engine, examples, draft.number());
     }
   }
 
