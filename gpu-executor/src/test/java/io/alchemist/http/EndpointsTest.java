@@ -72,6 +72,8 @@ class EndpointsTest extends ApiTest {
 
     assertThat(error(get("/v2/chat"), 404))
         .isEqualTo("invalid_request_error|null|unknown_path|There is nothing at /v2/chat.");
+    // Only routers have it.
+    assertThat(error(get("/fleet"), 404)).endsWith("There is nothing at /fleet.");
     assertThat(error(wrong, 405))
         .isEqualTo(
             "invalid_request_error|null|method_not_allowed|/v1/chat/completions does not take"

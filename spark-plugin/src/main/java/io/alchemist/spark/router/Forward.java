@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * One request on its way to an executor, and the answer on its way back. As long as nothing of an answer was sent to the
- * client, another executor may be tried, three tries in all:
+ * client, another executor may be tried, three in all:
  *
  * <ul>
  *   <li>whatever was asked, where no connection could be made: nothing was sent;
@@ -84,7 +84,7 @@ final class Forward {
         current.resume();
       }
     });
-    attempt(choices.next(), pool::take);
+    nextChoice();
   }
 
   /** Where a connection that has served before comes from. */
@@ -95,10 +95,6 @@ final class Forward {
   }
 
   private void attempt(Backend backend, Pooled pooled) {
-    tries++;
-    if (tries > 1) {
-      metrics.retried();
-    }
     Try next = new Try(backend);
     current = next;
     // A connection that ends just as it is used again leaves open what was received.
@@ -111,10 +107,18 @@ final class Forward {
     }
   }
 
+  private void nextChoice() {
+    tries++;
+    if (tries > 1) {
+      metrics.retried();
+    }
+    attempt(choices.next(), pool::take);
+  }
+
   /** Tries the next choice, or answers with {@code otherwise}. */
   private void next(ApiError otherwise) {
     if (anotherTry()) {
-      attempt(choices.next(), pool::take);
+      nextChoice();
     } else {
       fail(otherwise);
     }
@@ -204,7 +208,7 @@ final class Forward {
           && !feedback()
           && anotherTry()) {
         abandon(Outcome.UNAVAILABLE);
-        attempt(choices.next(), pool::take);
+        nextChoice();
         return;
       }
       begun = true;
@@ -258,8 +262,10 @@ final class Forward {
             "Executor " + backend.id()
                 + " was lost before it confirmed the feedback, which may or may "
                 + "not be stored; send it again with the same id."));
-      } else if (reused && tries < MAX_TRIES) {
-        // The executor itself may be well: it had only ended a connection that waited.
+      } else if (reused) {
+        // The executor itself may be well: it had only ended a connection that waited. So this is
+        // the same choice.
+        metrics.retried();
         attempt(backend, same -> null);
       } else {
         next(ApiError.upstream(
