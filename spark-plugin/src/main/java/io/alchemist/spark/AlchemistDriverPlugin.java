@@ -1,7 +1,6 @@
 package io.alchemist.spark;
 
 import io.alchemist.spark.conf.AlchemistConf;
-import io.alchemist.spark.executor.AlchemistExecutorPlugin;
 import io.alchemist.spark.fleet.Collector;
 import io.alchemist.spark.fleet.Fleet;
 import io.alchemist.spark.fleet.Message;
@@ -9,7 +8,6 @@ import io.alchemist.spark.internal.ActivationRdd;
 import io.alchemist.spark.internal.ExecutorLink;
 import io.alchemist.spark.internal.SparkHostTier;
 import io.alchemist.spark.ui.AlchemistTab;
-import java.util.HashMap;
 import java.util.Map;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
@@ -33,6 +31,7 @@ final class AlchemistDriverPlugin implements DriverPlugin {
   private final Fleet fleet = new Fleet();
   private volatile @Nullable Collector collector;
   private volatile @Nullable SparkContext context;
+  private volatile boolean hasHostTier;
 
   /**
    * The plugin of a running application.
@@ -63,16 +62,12 @@ final class AlchemistDriverPlugin implements DriverPlugin {
         fleet.lost(removed.executorId(), removed.reason());
       }
     });
-    Map<String, String> forExecutors = new HashMap<>();
-    if (hasHostTier(conf)) {
-      forExecutors.put(
-          AlchemistExecutorPlugin.ACTIVATION_RDD, Integer.toString(ActivationRdd.id(sparkContext)));
-    }
-    return forExecutors;
+    hasHostTier = hasHostTier(conf);
+    return Map.of();
   }
 
   /** Whether executors keep activations in Spark's off-heap memory. */
-  static boolean hasHostTier(SparkConf conf) {
+  private static boolean hasHostTier(SparkConf conf) {
     if (AlchemistConf.HOST_MEMORY.in(conf) == 0) {
       return false;
     }
@@ -113,6 +108,9 @@ final class AlchemistDriverPlugin implements DriverPlugin {
   @Override
   public Object receive(Object received) {
     Message message = ExecutorLink.message(received);
+    if (message instanceof Message.Hello) {
+      return Message.encode(welcome());
+    }
     if (message instanceof Message.Ready ready) {
       fleet.ready(ready, ExecutorLink.back(received));
     } else if (message instanceof Message.Failed failed) {
@@ -125,6 +123,14 @@ final class AlchemistDriverPlugin implements DriverPlugin {
       last.collectAll();
     }
     return Message.encode(new Message.Done());
+  }
+
+  private Message welcome() {
+    SparkContext running = context;
+    if (running == null || !ActivationRdd.canRegister(running)) {
+      return new Message.NotYet();
+    }
+    return new Message.Welcome(hasHostTier ? ActivationRdd.register(running) : -1);
   }
 
   @Override

@@ -14,7 +14,6 @@ import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.executor.ExecutorEngine;
 import io.alchemist.spark.fleet.Collector;
 import io.alchemist.spark.fleet.Fleet;
-import io.alchemist.spark.internal.ActivationRdd;
 import io.alchemist.spark.rounds.RoundObserver;
 import io.alchemist.spark.rounds.Rounds;
 import io.alchemist.spark.router.Router;
@@ -72,9 +71,7 @@ public final class ContinualLearning implements AutoCloseable {
     String warehouse = AlchemistConf.WAREHOUSE.in(conf);
     this.tables = new Tables(session, warehouse);
     try {
-      if (AlchemistDriverPlugin.hasHostTier(conf)) {
-        int unused = ActivationRdd.register(context);
-      }
+
       tables.create();
       String modelPath = AlchemistConf.MODEL.in(conf);
       ModelConfig model = modelConfig(modelPath);

@@ -4,12 +4,11 @@ import io.alchemist.cache.HostTier;
 import io.alchemist.spark.fleet.Message;
 import io.alchemist.spark.internal.ExecutorEndpoint;
 import io.alchemist.spark.internal.SparkHostTier;
-import io.alchemist.tensor.HostBuffer;
+import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
-import java.util.function.LongFunction;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.api.plugin.ExecutorPlugin;
@@ -26,10 +25,8 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
   private static final Logger LOG = LoggerFactory.getLogger(AlchemistExecutorPlugin.class);
   private static final int HELLO_ATTEMPTS = 60;
   private static final long HELLO_PAUSE_MILLIS = 1_000;
-  private static final long BLOCK_MANAGER_SECONDS = 60;
-  private static final long BLOCK_MANAGER_LOOK_MILLIS = 10;
-  /** Under which the driver tells the id of the RDD whose blocks host tiers are made of; absent where there is none. */
-  public static final String ACTIVATION_RDD = "activationRdd";
+  private static final long WELCOME_SECONDS = 120;
+  private static final long WELCOME_PAUSE_MILLIS = 100;
 
   private @Nullable PluginContext context;
   private @Nullable Thread starter;
@@ -41,23 +38,26 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
   public void init(PluginContext pluginContext, Map<String, String> fromDriver) {
     context = pluginContext;
     // Loading a model may take minutes, and Spark expects the executor in seconds.
-    Thread thread = new Thread(() -> start(pluginContext, fromDriver), "alchemist-executor-start");
+    Thread thread = new Thread(() -> start(pluginContext), "alchemist-executor-start");
     thread.setDaemon(true);
     starter = thread;
     thread.start();
   }
 
-  private void start(PluginContext pluginContext, Map<String, String> fromDriver) {
+  private void start(PluginContext pluginContext) {
     String host = pluginContext.hostname() == null ? "" : pluginContext.hostname();
     try {
-      awaitBlockManager();
+      int activationRdd = awaitWelcome(pluginContext);
+      // On a cluster the plugin's context knows no host name.
       host = SparkEnv.get().blockManager().blockManagerId().host();
       SparkConf conf = pluginContext.conf().clone();
       ExecutorEngine started = new ExecutorEngine(
           conf,
           host,
           cores(conf),
-          (hostBytes, diskBytes, buffers) -> hostTier(fromDriver, hostBytes, diskBytes, buffers));
+          (hostBytes, diskBytes, buffers) -> activationRdd < 0
+              ? HostTier.none()
+              : SparkHostTier.open(activationRdd, hostBytes, diskBytes, buffers));
       engine = started;
       EngineHolder.set(started);
       ExecutorEndpoint opened =
@@ -85,27 +85,27 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
     return message == null ? e.getClass().getSimpleName() : message;
   }
 
-  /** In local mode the plugin comes before the block manager; it takes milliseconds, and there is nothing to be told by. */
-  private static void awaitBlockManager() throws InterruptedException {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(BLOCK_MANAGER_SECONDS);
-    while (SparkEnv.get() == null || SparkEnv.get().blockManager().blockManagerId() == null) {
-      if (System.nanoTime() > deadline) {
-        throw new IllegalStateException("Spark's block manager was not there after "
-            + BLOCK_MANAGER_SECONDS + " s; see the executor's log.");
+  /** In local mode the executor comes before the driver is whole; on a cluster the network may be slow. */
+  private static int awaitWelcome(PluginContext driver) throws Exception {
+    byte[] hello = Message.encode(new Message.Hello(driver.executorID()));
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(WELCOME_SECONDS);
+    while (true) {
+      try {
+        if (Message.decode((byte[]) driver.ask(hello)) instanceof Message.Welcome welcome) {
+          return welcome.activationRdd();
+        }
+      } catch (IOException | RuntimeException e) {
+        if (System.nanoTime() > deadline) {
+          throw e;
+        }
+        LOG.debug("The driver was not reached", e);
       }
-      TimeUnit.MILLISECONDS.sleep(BLOCK_MANAGER_LOOK_MILLIS);
+      if (System.nanoTime() > deadline) {
+        throw new IllegalStateException(
+            "The driver was still starting after " + WELCOME_SECONDS + " s; see its log.");
+      }
+      TimeUnit.MILLISECONDS.sleep(WELCOME_PAUSE_MILLIS);
     }
-  }
-
-  private static HostTier hostTier(
-      Map<String, String> fromDriver,
-      long hostBytes,
-      long diskBytes,
-      LongFunction<HostBuffer> buffers) {
-    String rdd = fromDriver.get(ACTIVATION_RDD);
-    return hostBytes == 0 || rdd == null
-        ? HostTier.none()
-        : SparkHostTier.open(Integer.parseInt(rdd), hostBytes, diskBytes, buffers);
   }
 
   private static int cores(SparkConf conf) {

@@ -19,6 +19,19 @@ import org.apache.spark.broadcast.Broadcast;
  */
 public sealed interface Message extends Serializable {
 
+  /** Executor to driver: I am here. Answered by {@link Welcome}, or by {@link NotYet} while the driver is still starting. */
+  record Hello(String executorId) implements Message {}
+
+  /**
+   * The driver has started.
+   *
+   * @param activationRdd id of the RDD whose blocks the host tier is made of, or -1 where there is to be no host tier
+   */
+  record Welcome(int activationRdd) implements Message {}
+
+  /** Ask again in a moment. */
+  record NotYet() implements Message {}
+
   /**
    * Executor to driver: the engine serves.
    *

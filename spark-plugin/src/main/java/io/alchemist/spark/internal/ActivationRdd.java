@@ -3,11 +3,13 @@ package io.alchemist.spark.internal;
 import java.io.Serializable;
 import java.util.List;
 import org.apache.spark.SparkContext;
+import org.apache.spark.SparkContext$;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.storage.StorageLevel;
 import org.jspecify.annotations.Nullable;
 import scala.Function1;
+import scala.Option;
 import scala.collection.Iterator;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
@@ -29,11 +31,19 @@ public final class ActivationRdd {
 
   private ActivationRdd() {}
 
+  /** Whether an application has come so far that it can have RDDs: plugins are started before. */
+  public static boolean canRegister(SparkContext context) {
+    Option<SparkContext> active = SparkContext$.MODULE$.getActive();
+    return active.isDefined() && active.get() == context;
+  }
+
   /**
-   * The RDD's id, for {@link SparkHostTier#open} on the executors; the same for the same context. For the driver; may be called
-   * before the scheduler runs.
+   * Makes the RDD known to the driver and its UI; for the driver, once the scheduler runs. Doesn't wait: Spark's UI learns of
+   * an RDD when a stage that has it begins, so one empty task is queued.
+   *
+   * @return its id, for {@link SparkHostTier#open} on the executors; the same for the same context
    */
-  public static synchronized int id(SparkContext context) {
+  public static synchronized int register(SparkContext context) {
     RDD<Byte> known = registered;
     if (known != null && known.sparkContext() == context) {
       return known.id();
@@ -42,22 +52,8 @@ public final class ActivationRdd {
     activations.setName(NAME);
     activations.persist(StorageLevel.OFF_HEAP());
     registered = activations;
+    show(context, activations, empty(context));
     return activations.id();
-  }
-
-  /**
-   * Makes the RDD known to the UI, once the scheduler runs. Doesn't wait: Spark's UI learns of an RDD when a stage that has it
-   * begins, so one empty task is queued.
-   *
-   * @return its id
-   */
-  public static synchronized int register(SparkContext context) {
-    int id = id(context);
-    RDD<Byte> activations = registered;
-    if (activations != null) {
-      show(context, activations, empty(context));
-    }
-    return id;
   }
 
   private static RDD<Byte> empty(SparkContext context) {

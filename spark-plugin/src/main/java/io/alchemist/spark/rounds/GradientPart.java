@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * What one or more executors contribute to a gradient: the sum over their examples, and the examples they refused. Plain arrays
@@ -118,13 +119,13 @@ final class GradientPart implements Serializable {
   /** The gradient by parameter, for an adapter of that shape. */
   HostGradient gradient(ModelConfig model, LoraSpec spec) {
     Map<ParameterId, float[]> matrices = new TreeMap<>();
-    for (ParameterId id : ParameterId.ofAdapter(model, spec)) {
-      matrices.put(id, new float[0]);
-    }
     int at = 0;
-    for (ParameterId id : matrices.keySet()) { // in the order in which add() read them
+    // In the order in which add() read them.
+    for (ParameterId id : new TreeSet<>(ParameterId.ofAdapter(model, spec))) {
       float[] matrix = new float[id.rows(model, spec.rank()) * id.cols(model, spec.rank())];
-      System.arraycopy(values, at, matrix, 0, matrix.length);
+      if (at + matrix.length <= values.length) {
+        System.arraycopy(values, at, matrix, 0, matrix.length);
+      }
       matrices.put(id, matrix);
       at += matrix.length;
     }

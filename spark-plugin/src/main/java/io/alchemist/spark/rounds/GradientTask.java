@@ -57,8 +57,7 @@ final class GradientTask implements FlatMapFunction<Iterator<InternalRow>, Gradi
       takeAt(
           engine,
           rows,
-          served ->
-              work.atServedVersions() && atHand.contains(served) ? served : work.draftNumber(),
+          served -> work.atServedVersions() && atHand.contains(served) ? served : draft.number(),
           work,
           part);
     }
