@@ -122,16 +122,16 @@ public final class AlchemistConf {
   // ---- training
 
   public static final ConfEntry<Integer> LORA_RANK =
-      add(ConfEntry.integer(PREFIX + "lora.rank", 8, 1, "Rank of the adapter that is trained."));
+      add(ConfEntry.integer(PREFIX + "lora.rank", 16, 1, "Rank of the adapter that is trained."));
   public static final ConfEntry<Double> LORA_ALPHA = add(ConfEntry.number(
       PREFIX + "lora.alpha",
-      16,
+      32,
       1e-6,
       Double.MAX_VALUE,
       "Strength of the adapter; alpha / rank scales it."));
   public static final ConfEntry<String> LORA_TARGETS = add(ConfEntry.text(
       PREFIX + "lora.targets",
-      "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj",
+      "gate_proj,up_proj,down_proj",
       "The linear layers that carry an adapter, separated by commas."));
   public static final ConfEntry<Integer> LORA_SEED = add(ConfEntry.integer(
       PREFIX + "lora.seed",
@@ -139,10 +139,10 @@ public final class AlchemistConf {
       0,
       "Seed of the adapter's first values; the same on every executor."));
   public static final ConfEntry<Double> LEARNING_RATE = add(
-      ConfEntry.number(PREFIX + "train.learningRate", 0.003, 1e-9, 1, "Learning rate of AdamW."));
+      ConfEntry.number(PREFIX + "train.learningRate", 0.001, 1e-9, 1, "Learning rate of AdamW."));
   public static final ConfEntry<Integer> STEPS = add(ConfEntry.integer(
       PREFIX + "train.stepsPerRound",
-      4,
+      3,
       1,
       "Updates a round makes with its feedback. The first starts from what serving logged; the others are at new weights,"
           + " hence recomputed."));

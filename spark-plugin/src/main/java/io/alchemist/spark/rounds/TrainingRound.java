@@ -106,6 +106,9 @@ final class TrainingRound implements BatchHandler {
     }
     try (SortedBatch sorted = join.sort(batch, queryId, batchId, System.currentTimeMillis())) {
       observer.reached(Step.SORTED, queryId, batchId);
+      if (changesNothing(sorted, queryId)) {
+        return;
+      }
       Outcome outcome = new Outcome();
       RoundJobs.Examples examples = train(sorted, outcome);
       if (outcome.gate != RoundRecord.Gate.NOTHING) {
@@ -127,6 +130,16 @@ final class TrainingRound implements BatchHandler {
       follow(round, batch, outcome.times);
       audit(round, examples, outcome);
     }
+  }
+
+  /** A batch without new rows, in which nothing that waits has got its turn, needs no record: what waits stands in the last. */
+  private boolean changesNothing(SortedBatch sorted, String queryId) {
+    if (sorted.received() > 0) {
+      return false;
+    }
+    int waitingBefore = rounds.last(queryId).map(last -> last.waiting().size()).orElse(0);
+    waiting = waitingBefore > 0;
+    return sorted.waiting().size() == waitingBefore;
   }
 
   /** Whether feedback waits for its turn, so that another batch should come though nothing new does. */
