@@ -45,10 +45,10 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
   }
 
   private void start(PluginContext pluginContext) {
-    String host = pluginContext.hostname() == null ? "" : pluginContext.hostname();
+    String host = "an unknown host";
     try {
       int activationRdd = awaitWelcome(pluginContext);
-      // On a cluster the plugin's context knows no host name.
+      // The plugin's context knows it in local mode only.
       host = SparkEnv.get().blockManager().blockManagerId().host();
       SparkConf conf = pluginContext.conf().clone();
       ExecutorEngine started = new ExecutorEngine(
