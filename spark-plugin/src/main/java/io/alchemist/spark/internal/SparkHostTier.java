@@ -55,7 +55,7 @@ public final class SparkHostTier implements HostTier {
     int readers;
     /** A thread of ours is putting or evicting it. */
     boolean busy = true;
-    /** Spark has it. */
+    /** Spark took it, and cleaned up after itself otherwise. */
     boolean stored;
     /** Spark's memory holds the buffer, or is about to. */
     boolean inMemory = true;
@@ -178,7 +178,7 @@ public final class SparkHostTier implements HostTier {
     this.maxDiskBytes = maxDiskBytes;
     this.buffers = buffers;
     this.level = maxDiskBytes > 0 ? StorageLevel.OFF_HEAP() : MEMORY_ONLY;
-    this.indices = new BlockIndices(rddId, executorId);
+    this.indices = BlockIndices.of(rddId, executorId);
     this.janitor =
         new ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
           Thread thread = new Thread(task, "alchemist-host-tier");
@@ -267,10 +267,13 @@ public final class SparkHostTier implements HostTier {
       if (memory.containsKey(id) || disk.containsKey(id)) {
         throw new IllegalArgumentException("Host block " + id + " was put twice");
       }
-      if (closed || buffer.sizeBytes() > maxHostBytes - usedBytes || indices.isFull()) {
+      if (closed || buffer.sizeBytes() > maxHostBytes - usedBytes) {
         return null;
       }
       RDDBlockId sparkId = indices.take();
+      if (sparkId == null) {
+        return null;
+      }
       Block block = null;
       try {
         block = new Block(id, sparkId, buffer);
@@ -308,7 +311,7 @@ public final class SparkHostTier implements HostTier {
         leaveMemory(block);
       }
       kept = taken && (block.inMemory || block.onDisk);
-      block.stored = true;
+      block.stored = taken;
       block.busy = false;
       settle(block);
       work = hasWork();
@@ -585,8 +588,14 @@ public final class SparkHostTier implements HostTier {
   }
 
   private void removeFromSpark(Block block) {
+    boolean stored;
+    synchronized (lock) {
+      stored = block.stored;
+    }
     try {
-      spark.remove(block.sparkId);
+      if (stored) {
+        spark.remove(block.sparkId);
+      }
     } catch (Exception e) { // Spark is stopping, or the driver can't be told
       LOG.debug("Removing {} failed", block, e);
     }
