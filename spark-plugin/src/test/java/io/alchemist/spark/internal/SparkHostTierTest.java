@@ -36,8 +36,11 @@ class SparkHostTierTest {
 
   private final CountedBuffers buffers = new CountedBuffers();
 
-  @TempDir
-  private Path directory;
+  private final Path directory;
+
+  SparkHostTierTest(@TempDir Path directory) {
+    this.directory = directory;
+  }
 
   /** The tiers that have to do the same. */
   enum Kind {

@@ -303,13 +303,13 @@ class SqlPressureTest {
 
   @Test
   void twoTiersOfOneExecutorDontMixUpTheirBlocks() {
-    try (SparkHostTier one = tier(PLENTY);
-        SparkHostTier two = tier(PLENTY)) {
-      for (long id = 0; id < 4; id++) {
-        assertThat(one.put(id, buffers.filled(MIB, id))).isTrue();
-        assertThat(two.put(id, buffers.filled(MIB, 100 + id))).isTrue();
+    try (SparkHostTier two = tier(PLENTY)) {
+      try (SparkHostTier one = tier(PLENTY)) {
+        for (long id = 0; id < 4; id++) {
+          assertThat(one.put(id, buffers.filled(MIB, id))).isTrue();
+          assertThat(two.put(id, buffers.filled(MIB, 100 + id))).isTrue();
+        }
       }
-      one.close();
       for (long id = 0; id < 4; id++) {
         try (HostBlock block = two.get(id)) {
           assertThat(block).isNotNull();

@@ -25,12 +25,9 @@ import org.junit.jupiter.api.io.TempDir;
 class StorageTabTest {
   private static final long MIB = 1 << 20;
 
-  @TempDir
-  private Path directory;
-
   @Test
-  void theRestApiShowsMemoryAndDiskOfEachExecutor() throws Exception {
-    Process cluster = start();
+  void theRestApiShowsMemoryAndDiskOfEachExecutor(@TempDir Path directory) throws Exception {
+    Process cluster = start(directory);
     try (Writer ask = new OutputStreamWriter(cluster.getOutputStream(), StandardCharsets.UTF_8);
         BufferedReader answers = new BufferedReader(
             new InputStreamReader(cluster.getInputStream(), StandardCharsets.UTF_8))) {
@@ -76,7 +73,7 @@ class StorageTabTest {
     throw new IOException("The cluster ended before it answered");
   }
 
-  private Process start() throws IOException {
+  private static Process start(Path directory) throws IOException {
     String classPath = System.getProperty("java.class.path");
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
