@@ -324,13 +324,11 @@ public final class SparkHostTier implements HostTier {
 
   /** Where Spark has room for a block, once older ones have gone; NONE when nowhere. */
   private StorageLevel levelFor(Block block, Set<Block> locked) {
-    if (block.sizeBytes <= spark.limitBytes()) {
-      while (spark.freeBytes() < block.sizeBytes) {
-        if (!evictOldest(locked)) {
-          break; // others' blocks may give way
-        }
+    // Asked anew each time: a query may take what was freed, and then no older block need go.
+    while (block.sizeBytes <= spark.limitBytes()) {
+      if (spark.freeBytes() >= block.sizeBytes || !evictOldest(locked)) {
+        return level; // without a block of ours to go, others' may give way
       }
-      return level;
     }
     return makeDiskRoom(block.sizeBytes) ? StorageLevel.DISK_ONLY() : StorageLevel.NONE();
   }
