@@ -12,6 +12,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.spark.SparkConf;
@@ -42,6 +43,7 @@ public final class StorageTabProbe {
         .set("spark.ui.showConsoleProgress", "false")
         .set("spark.ui.liveUpdate.period", "0")
         .set("spark.scheduler.minRegisteredResourcesRatio", "1.0")
+        .set("spark.scheduler.maxRegisteredResourcesWaitingTime", "60s")
         .set("spark.executor.memory", "512m")
         .set("spark.memory.offHeap.enabled", "true")
         .set("spark.memory.offHeap.size", "64m")
@@ -49,7 +51,9 @@ public final class StorageTabProbe {
         .set("spark.executor.extraClassPath", arguments[0]);
     try (JavaSparkContext spark = new JavaSparkContext(conf)) {
       int rddId = ActivationRdd.register(spark.sc());
-      await().until(() -> spark.statusTracker().getActiveJobIds().length == 0);
+      await()
+          .atMost(Duration.ofSeconds(60))
+          .until(() -> spark.statusTracker().getActiveJobIds().length == 0);
       onBothExecutors(spark, () -> fill(rddId));
       HttpClient http = HttpClient.newHttpClient();
       HttpRequest storage = HttpRequest.newBuilder(
