@@ -14,6 +14,7 @@ import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.executor.ExecutorEngine;
 import io.alchemist.spark.fleet.Collector;
 import io.alchemist.spark.fleet.Fleet;
+import io.alchemist.spark.internal.ShutdownHook;
 import io.alchemist.spark.rounds.RoundObserver;
 import io.alchemist.spark.rounds.Rounds;
 import io.alchemist.spark.router.Router;
@@ -31,7 +32,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -250,30 +250,12 @@ public final class ContinualLearning implements AutoCloseable {
   /** Runs the job until it is told to end, as {@code spark-submit} does. Its settings come from Spark's configuration. */
   public static void main(String[] arguments) throws Exception {
     SparkSession spark = SparkSession.builder().appName("Alchemist").getOrCreate();
-    CountDownLatch stopped = new CountDownLatch(1);
-    @Nullable ContinualLearning job = null;
-    try {
-      job = start(spark);
-      ContinualLearning running = job;
-      Runtime.getRuntime()
-          .addShutdownHook(new Thread(() -> awaitEnd(running, stopped), "alchemist-shutdown"));
+    try (ContinualLearning job = start(spark);
+        ShutdownHook hook = new ShutdownHook(job::close)) {
+      LOG.debug("{} ends the job in good order", hook);
       job.awaitTermination();
     } finally {
-      if (job != null) {
-        job.close();
-      }
       spark.stop();
-      stopped.countDown();
-    }
-  }
-
-  /** When the process is told to end, what is under way is finished first. */
-  private static void awaitEnd(ContinualLearning job, CountDownLatch stopped) {
-    job.close();
-    try {
-      boolean unused = stopped.await(60, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     }
   }
 }
