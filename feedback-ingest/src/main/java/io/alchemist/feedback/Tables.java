@@ -1,10 +1,8 @@
 package io.alchemist.feedback;
 
-import io.delta.tables.DeltaTable;
-import io.delta.tables.DeltaTableBuilder;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import java.util.stream.Collectors;
 import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -85,17 +83,10 @@ public final class Tables {
   }
 
   private void create(Table table) {
-    for (int attempt = 1; !DeltaTable.isDeltaTable(spark, path(table)); attempt++) {
+    for (int attempt = 1; ; attempt++) {
       try {
-        DeltaTableBuilder builder = DeltaTable.createIfNotExists(spark)
-            .location(path(table))
-            .comment(table.comment())
-            .addColumns(table.schema());
-        for (Map.Entry<String, String> property : table.properties().entrySet()) {
-          builder = builder.property(property.getKey(), property.getValue());
-        }
-        builder.execute();
-        LOG.info("Created table {} in {}", table.tableName(), path(table));
+        spark.sql(ddl(table));
+        return;
       } catch (RuntimeException e) {
         // Another process may have been faster; Delta has many exceptions for that.
         if (attempt == CREATE_ATTEMPTS) {
@@ -104,6 +95,16 @@ public final class Tables {
         LOG.debug("Table {} was not created at attempt {}", table.tableName(), attempt, e);
       }
     }
+  }
+
+  private String ddl(Table table) {
+    String properties = table.properties().entrySet().stream()
+        .map(property -> "'" + property.getKey() + "' = '" + property.getValue() + "'")
+        .collect(Collectors.joining(", "));
+    return "CREATE TABLE IF NOT EXISTS delta.`" + path(table).replace("`", "``") + "` ("
+        + table.schema().toDDL() + ") USING delta COMMENT '" + table.comment().replace("'", "\\'")
+        + "' TBLPROPERTIES ("
+        + properties + ")";
   }
 
   private void check(Table table) {
