@@ -16,7 +16,8 @@ import org.slf4j.LoggerFactory;
 /** The tables in one warehouse: creates, reads, appends. Thread-safe. */
 public final class Tables {
   private static final Logger LOG = LoggerFactory.getLogger(Tables.class);
-  private static final int CREATE_ATTEMPTS = 5;
+  private static final int CREATE_ATTEMPTS = 10;
+  private static final long CREATE_PAUSE_MILLIS = 200;
 
   private final SparkSession spark;
   private final String warehouse;
@@ -50,8 +51,7 @@ public final class Tables {
    */
   public void create() {
     for (Table table : Table.values()) {
-      create(table);
-      check(table);
+      check(table, create(table));
     }
   }
 
@@ -65,7 +65,12 @@ public final class Tables {
     if (rows.isEmpty()) {
       return;
     }
-    write(table, spark.createDataFrame(rows, table.schema()).coalesce(1), txn);
+    // With columns that may be null: then Delta refuses a null by the column's name, and Spark not by an obscure error.
+    StructType loose = new StructType();
+    for (StructField field : table.schema().fields()) {
+      loose = loose.add(field.name(), field.dataType(), true);
+    }
+    write(table, spark.createDataFrame(rows, loose).coalesce(1), txn);
   }
 
   /** Appends rows with the columns of {@link Table#schema}, in any order; nothing where {@code txn} was done before. */
@@ -82,18 +87,28 @@ public final class Tables {
         .save(path(table));
   }
 
-  private void create(Table table) {
+  private StructType create(Table table) {
     for (int attempt = 1; ; attempt++) {
       try {
         spark.sql(ddl(table));
-        return;
+        return spark.read().format("delta").load(path(table)).schema();
       } catch (RuntimeException e) {
-        // Another process may have been faster; Delta has many exceptions for that.
+        // Another process may be at it, and Delta has many exceptions for that.
         if (attempt == CREATE_ATTEMPTS) {
           throw e;
         }
         LOG.debug("Table {} was not created at attempt {}", table.tableName(), attempt, e);
+        pause();
       }
+    }
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(CREATE_PAUSE_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("Interrupted while the tables were created.", e);
     }
   }
 
@@ -107,8 +122,7 @@ public final class Tables {
         + properties + ")";
   }
 
-  private void check(Table table) {
-    StructType found = spark.read().format("delta").load(path(table)).schema();
+  private void check(Table table, StructType found) {
     List<String> wrong = new ArrayList<>();
     for (StructField field : table.schema().fields()) {
       if (!List.of(found.fieldNames()).contains(field.name())) {

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.LongStream;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.StructField;
@@ -125,8 +126,8 @@ class TablesTest {
     }
 
     assertThatThrownBy(() -> tables.append(
-            Table.TURNS, List.of(org.apache.spark.sql.RowFactory.create(values)), new Txn("a", 0)))
-        .hasStackTraceContaining("turn_id");
+            Table.TURNS, List.of(RowFactory.create(values)), new Txn("a", 0)))
+        .hasStackTraceContaining("NOT NULL constraint violated for column: turn_id");
     assertThat(tables.read(Table.TURNS).count()).isZero();
   }
 }

@@ -61,15 +61,15 @@ class VersionLogTest {
             event(1, 0L, Status.REJECTED, 2),
             event(1, 0L, Status.LIVE, 3),
             live(2, 5L, 4),
-            live(3, 4L, 5),
-            event(3, 2L, Status.ROLLED_BACK, 6)),
+            live(9, 8L, 5),
+            event(9, 2L, Status.ROLLED_BACK, 6)),
         new Txn("versions", 0));
 
     assertThat(log.checkLineage())
         .containsExactly(
             "Version 1 went from REJECTED to LIVE.",
             "Version 2 has the parent 5, which is not older.",
-            "Version 3 was trained from version 4, which had not served.",
-            "Version 3 has two parents, 4 and 2.");
+            "Version 9 was trained from version 8, which had not served.",
+            "Version 9 has two parents, 8 and 2.");
   }
 }
