@@ -65,7 +65,8 @@ public final class Tables {
     if (rows.isEmpty()) {
       return;
     }
-    // With columns that may be null: then Delta refuses a null by the column's name, and Spark not by an obscure error.
+    // With columns that may be null: then Delta refuses a null by the column's name, and Spark not
+    // by an obscure error.
     StructType loose = new StructType();
     for (StructField field : table.schema().fields()) {
       loose = loose.add(field.name(), field.dataType(), true);

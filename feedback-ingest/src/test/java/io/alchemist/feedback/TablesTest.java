@@ -125,8 +125,8 @@ class TablesTest {
       values[i] = turn.get(i);
     }
 
-    assertThatThrownBy(() -> tables.append(
-            Table.TURNS, List.of(RowFactory.create(values)), new Txn("a", 0)))
+    assertThatThrownBy(
+            () -> tables.append(Table.TURNS, List.of(RowFactory.create(values)), new Txn("a", 0)))
         .hasStackTraceContaining("NOT NULL constraint violated for column: turn_id");
     assertThat(tables.read(Table.TURNS).count()).isZero();
   }
