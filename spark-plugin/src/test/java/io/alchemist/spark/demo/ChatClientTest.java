@@ -12,28 +12,27 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The client against a real server with the embedded model. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ChatClientTest {
   private static final List<ChatMessage> QUESTION =
       List.of(new ChatMessage("user", "When does the Harbor branch open?"));
   private static final String ANSWER = "The Harbor branch opens at 7:30 am.";
 
-  @TempDir
-  static Path directory;
+  private final Path directory;
+  private final ServedModel served;
 
-  private static ServedModel served;
-
-  @BeforeAll
-  static void start() throws IOException {
-    served = ServedModel.start(directory, "--learning-rate=1e-9");
+  ChatClientTest(@TempDir Path directory) throws IOException {
+    this.directory = directory;
+    this.served = ServedModel.start(directory, "--learning-rate=1e-9");
   }
 
   @AfterAll
-  static void stop() throws IOException {
+  void stop() throws IOException {
     served.close();
   }
 

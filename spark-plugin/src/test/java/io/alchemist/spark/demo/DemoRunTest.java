@@ -12,11 +12,9 @@ import org.junit.jupiter.api.io.TempDir;
 class DemoRunTest {
   private static final int STEPS = 4;
 
-  @TempDir
-  Path directory;
-
   @Test
-  void correctionsRaiseAccuracyOnPhrasingsThatNobodyAsked() throws Exception {
+  void correctionsRaiseAccuracyOnPhrasingsThatNobodyAsked(@TempDir Path directory)
+      throws Exception {
     StringWriter console = new StringWriter();
     DemoReport report;
     try (ServedModel served =

@@ -14,11 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class SimulatedUsersTest {
-  @TempDir
-  Path directory;
-
   @Test
-  void theyChatJudgeAndGiveFeedbackBothWays() throws Exception {
+  void theyChatJudgeAndGiveFeedbackBothWays(@TempDir Path directory) throws Exception {
     List<OutsideFeedback> rows = new CopyOnWriteArrayList<>();
     UserCounts counts;
     SimulatedUsers users;
