@@ -4,7 +4,6 @@ import io.alchemist.feedback.Table;
 import io.alchemist.feedback.Tables;
 import io.alchemist.feedback.Txn;
 import io.alchemist.spark.fleet.Message.Parcel;
-import io.alchemist.spark.internal.ExecutorLink;
 import java.sql.Timestamp;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -95,7 +94,7 @@ public final class Collector implements AutoCloseable {
    */
   public synchronized boolean collect() {
     commit();
-    Map<Member, ExecutorLink> executors = fleet.reachable();
+    Map<Member, Link> executors = fleet.reachable();
     Map<Member, CompletableFuture<Message>> asked = new LinkedHashMap<>();
     executors.forEach((member, link) -> asked.put(
         member,
@@ -153,7 +152,7 @@ public final class Collector implements AutoCloseable {
   }
 
   /** Executors learn of it with the next fetch too; whoever posted feedback need not wait for that. */
-  private void confirm(Map<Member, ExecutorLink> executors) {
+  private void confirm(Map<Member, Link> executors) {
     executors.forEach((member, link) -> {
       Long upTo = unconfirmed.remove(member.executorId());
       if (upTo != null) {

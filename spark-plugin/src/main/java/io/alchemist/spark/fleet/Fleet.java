@@ -1,7 +1,6 @@
 package io.alchemist.spark.fleet;
 
 import io.alchemist.spark.fleet.Member.State;
-import io.alchemist.spark.internal.ExecutorLink;
 import io.alchemist.weights.AdapterData;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -43,7 +42,7 @@ public final class Fleet {
     final String host;
     final int port;
     final String device;
-    final @Nullable ExecutorLink link;
+    final @Nullable Link link;
     State state;
     String detail;
     ExecutorReport report = ExecutorReport.NONE;
@@ -56,7 +55,7 @@ public final class Fleet {
         String host,
         int port,
         String device,
-        @Nullable ExecutorLink link,
+        @Nullable Link link,
         State state,
         String detail) {
       this.id = id;
@@ -88,7 +87,7 @@ public final class Fleet {
   }
 
   /** An executor's engine serves. */
-  public void ready(Message.Ready hello, ExecutorLink link) {
+  public void ready(Message.Ready hello, Link link) {
     synchronized (lock) {
       Seat seat = new Seat(
           hello.executorId(),
@@ -207,12 +206,12 @@ public final class Fleet {
   }
 
   /** Those that can be asked something, with the way to them. */
-  Map<Member, ExecutorLink> reachable() {
+  Map<Member, Link> reachable() {
     long now = System.nanoTime();
-    Map<Member, ExecutorLink> all = new LinkedHashMap<>();
+    Map<Member, Link> all = new LinkedHashMap<>();
     synchronized (lock) {
       for (Seat seat : seats.values()) {
-        ExecutorLink link = seat.link;
+        Link link = seat.link;
         if (seat.alive() && link != null) {
           all.put(seat.member(now), link);
         }
@@ -265,7 +264,7 @@ public final class Fleet {
   }
 
   private void publish(Seat seat, long version, Broadcast<AdapterData> adapter) {
-    ExecutorLink link = seat.link;
+    Link link = seat.link;
     if (link == null) {
       return;
     }
