@@ -26,6 +26,7 @@ public final class Fleet {
   private static final Logger LOG = LoggerFactory.getLogger(Fleet.class);
   private static final Duration PUBLISH_LIMIT = Duration.ofSeconds(60);
   private static final long SUSPICION_NANOS = TimeUnit.SECONDS.toNanos(3);
+  private static final long SUSPICION_CHECK_MILLIS = 100;
   /** Executors that are gone are shown for a while, so many of them. */
   private static final int MAX_GONE = 50;
 
@@ -42,12 +43,14 @@ public final class Fleet {
     final String host;
     final int port;
     final String device;
-    final @Nullable Link link;
+    /** Null where there is no engine to talk to, or the executor is gone. */
+    @Nullable Link link;
+
     State state;
     String detail;
     ExecutorReport report = ExecutorReport.NONE;
     long collected;
-    long suspectUntilNanos;
+    long suspectUntilNanos = System.nanoTime();
     boolean publishing;
 
     Seat(
@@ -97,7 +100,11 @@ public final class Fleet {
           link,
           State.STARTING,
           "Waits for its first version.");
-      seats.remove(seat.id);
+      Seat before = seats.remove(seat.id);
+      if (before != null) {
+        // It says so again where its first message was answered too late.
+        seat.collected = before.collected;
+      }
       seats.put(seat.id, seat);
       settle(seat);
       lock.notifyAll();
@@ -120,6 +127,7 @@ public final class Fleet {
       seats.put(
           hello.executorId(),
           new Seat(hello.executorId(), hello.host(), 0, "", null, State.FAILED, hello.reason()));
+      forgetOldest();
       lock.notifyAll();
     }
   }
@@ -128,21 +136,27 @@ public final class Fleet {
   public void lost(String executorId, String why) {
     synchronized (lock) {
       Seat seat = seats.get(executorId);
-      if (seat != null && seat.state != State.FAILED) {
-        seat.state = State.LOST;
-        seat.detail = why;
+      if (seat != null) {
+        seat.link = null;
+        if (seat.state != State.FAILED) { // why it failed says more
+          seat.state = State.LOST;
+          seat.detail = why;
+        }
         LOG.warn("Executor {} is gone: {}", executorId, why);
       }
-      List<String> gone = seats.values().stream()
-          .filter(s -> s.state == State.LOST)
-          .map(s -> s.id)
-          .toList();
-      gone.stream().limit(Math.max(0, gone.size() - MAX_GONE)).forEach(seats::remove);
+      forgetOldest();
       lock.notifyAll();
     }
   }
 
-  /** An executor could not be reached: for a few seconds nothing is sent to it. */
+  /** Under the lock. */
+  private void forgetOldest() {
+    List<String> gone =
+        seats.values().stream().filter(s -> s.link == null).map(s -> s.id).toList();
+    gone.stream().limit(Math.max(0, gone.size() - MAX_GONE)).forEach(seats::remove);
+  }
+
+  /** An executor could not be reached: for a few seconds, or until it reports, no request is to be sent to it. */
   public void unreachable(String executorId) {
     synchronized (lock) {
       Seat seat = seats.get(executorId);
@@ -205,14 +219,14 @@ public final class Fleet {
     }
   }
 
-  /** Those that can be asked something, with the way to them. */
+  /** Those that can be asked something, with the way to them; also where the engine has failed but its answers are there. */
   Map<Member, Link> reachable() {
     long now = System.nanoTime();
     Map<Member, Link> all = new LinkedHashMap<>();
     synchronized (lock) {
       for (Seat seat : seats.values()) {
         Link link = seat.link;
-        if (seat.alive() && link != null) {
+        if (link != null) {
           all.put(seat.member(now), link);
         }
       }
@@ -279,7 +293,8 @@ public final class Fleet {
     synchronized (lock) {
       seat.publishing = false;
       if (failure == null) {
-        seat.report = seat.report.at(version);
+        // A report of a newer one may have come first.
+        seat.report = seat.report.at(Math.max(seat.report.version(), version));
         settle(seat);
         lock.notifyAll();
       }
@@ -321,6 +336,25 @@ public final class Fleet {
                   + " spark.alchemist.executors.startTimeout, or ask for fewer with spark.alchemist.executors.min.");
         }
         lock.wait(left);
+      }
+    }
+  }
+
+  /**
+   * Executors that serve, as soon as there is one.
+   *
+   * @return as {@link #ready}; empty when none did within the limit
+   */
+  public List<Member> awaitAnyReady(Duration limit) throws InterruptedException {
+    long deadline = System.nanoTime() + limit.toNanos();
+    synchronized (lock) {
+      while (true) {
+        List<Member> serving = ready();
+        long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+        if (!serving.isEmpty() || left <= 0) {
+          return serving;
+        }
+        lock.wait(Math.min(left, SUSPICION_CHECK_MILLIS)); // suspicion ends by itself
       }
     }
   }
