@@ -3,7 +3,6 @@ package io.alchemist.spark.fleet;
 import io.alchemist.spark.fleet.Member.State;
 import io.alchemist.weights.AdapterData;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -259,29 +258,28 @@ public final class Fleet {
   /** Sends the version to whoever doesn't serve it. */
   private void bringUp() {
     Wanted version;
-    List<Seat> behind = new ArrayList<>();
+    Map<Seat, Link> behind = new LinkedHashMap<>();
     synchronized (lock) {
       version = wanted;
       if (version == null || version.adapter == null) {
         return;
       }
       for (Seat seat : seats.values()) {
-        if (seat.alive() && !seat.publishing && seat.report.version() < version.version) {
+        Link link = seat.link;
+        if (link != null
+            && seat.alive()
+            && !seat.publishing
+            && seat.report.version() < version.version) {
           seat.publishing = true;
-          behind.add(seat);
+          behind.put(seat, link);
         }
       }
     }
-    for (Seat seat : behind) {
-      publish(seat, version.version, version.adapter);
-    }
+    Broadcast<AdapterData> adapter = version.adapter;
+    behind.forEach((seat, link) -> publish(seat, link, version.version, adapter));
   }
 
-  private void publish(Seat seat, long version, Broadcast<AdapterData> adapter) {
-    Link link = seat.link;
-    if (link == null) {
-      return;
-    }
+  private void publish(Seat seat, Link link, long version, Broadcast<AdapterData> adapter) {
     CompletionStage<Void> unused = link.ask(new Message.Publish(version, adapter), PUBLISH_LIMIT)
         .handle((done, failure) -> {
           published(seat, version, failure);
