@@ -115,7 +115,7 @@ public final class ContinualLearning implements AutoCloseable {
           ended::countDown));
       events.started(modelPath, address(), warehouse, AlchemistConf.check(conf));
       events.fleet(fleet);
-    } catch (IOException | InterruptedException | TimeoutException | RuntimeException e) {
+    } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
       closeParts(e);
       throw e;
     }
@@ -216,7 +216,7 @@ public final class ContinualLearning implements AutoCloseable {
       fleet.drain();
       awaitIdle();
       collector.collectAll();
-    } catch (RuntimeException e) {
+    } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
       LOG.warn("Not everything could be finished", e);
     }
     IllegalStateException failure = new IllegalStateException("Ending the job failed");

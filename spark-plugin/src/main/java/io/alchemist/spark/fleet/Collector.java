@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
@@ -34,7 +35,9 @@ public final class Collector implements AutoCloseable {
 
   private final Fleet fleet;
   private final Tables tables;
-  private final String applicationId;
+  /** Names its transactions. */
+  private final String name;
+
   private final long intervalMillis;
   private final Runnable afterEach;
   private final Thread thread;
@@ -49,7 +52,7 @@ public final class Collector implements AutoCloseable {
   /**
    * Begins to collect.
    *
-   * @param applicationId names its transactions
+   * @param applicationId begins the name of its transactions, so that one knows whose they were
    * @param intervalMillis between two fetches
    * @param afterEach called after each fetch, on the collector's thread
    */
@@ -57,7 +60,8 @@ public final class Collector implements AutoCloseable {
       Fleet fleet, Tables tables, String applicationId, long intervalMillis, Runnable afterEach) {
     this.fleet = fleet;
     this.tables = tables;
-    this.applicationId = applicationId;
+    // An application id comes again: in a second job of a session, in a second attempt under YARN.
+    this.name = applicationId + "-" + UUID.randomUUID();
     this.intervalMillis = intervalMillis;
     this.afterEach = afterEach;
     this.thread = new Thread(this::run, "alchemist-collector");
@@ -71,7 +75,7 @@ public final class Collector implements AutoCloseable {
       try {
         collectAll();
         afterEach.run();
-      } catch (RuntimeException e) {
+      } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
         LOG.warn("Turns and feedback could not be committed; they are kept and tried again", e);
       }
       long left = intervalMillis - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
@@ -141,8 +145,8 @@ public final class Collector implements AutoCloseable {
       parcel.turns().forEach(turn -> turns.add(row(id, turn)));
       parcel.feedback().forEach(posted -> feedback.add(row(posted)));
     });
-    tables.append(Table.TURNS, turns, new Txn("turns-" + applicationId, transaction));
-    tables.append(Table.FEEDBACK, feedback, new Txn("posted-" + applicationId, transaction));
+    tables.append(Table.TURNS, turns, new Txn("turns-" + name, transaction));
+    tables.append(Table.FEEDBACK, feedback, new Txn("posted-" + name, transaction));
     transaction++;
     uncommitted.forEach((id, parcel) -> {
       fleet.collected(id, parcel.upTo());
