@@ -14,6 +14,8 @@ import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.executor.ExecutorEngine;
 import io.alchemist.spark.fleet.Collector;
 import io.alchemist.spark.fleet.Fleet;
+import io.alchemist.spark.fleet.Member;
+import io.alchemist.spark.internal.ShutdownHook;
 import io.alchemist.spark.rounds.RoundObserver;
 import io.alchemist.spark.rounds.Rounds;
 import io.alchemist.spark.router.Router;
@@ -45,6 +47,7 @@ import org.slf4j.LoggerFactory;
 public final class ContinualLearning implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ContinualLearning.class);
   private static final long LEAST_WAKE_NANOS = TimeUnit.SECONDS.toNanos(2);
+  private static final long IDLE_PAUSE_MILLIS = 100;
 
   private final SparkConf conf;
   private final SparkSession session;
@@ -215,7 +218,6 @@ public final class ContinualLearning implements AutoCloseable {
       router.close();
       fleet.drain();
       awaitIdle();
-      collector.collectAll();
     } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
       LOG.warn("Not everything could be finished", e);
     }
@@ -230,10 +232,22 @@ public final class ContinualLearning implements AutoCloseable {
   private void awaitIdle() {
     long deadline =
         System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AlchemistConf.DRAIN_TIMEOUT.in(conf));
-    while (fleet.members().stream().anyMatch(member -> member.report().running() > 0)
-        && System.nanoTime() < deadline) {
-      boolean unused = collector.collect(); // brings their reports
+    collector.collectAll(); // brings their reports
+    while (fleet.members().stream().anyMatch(ContinualLearning::isBusy)
+        && System.nanoTime() - deadline < 0) {
+      try {
+        TimeUnit.MILLISECONDS.sleep(IDLE_PAUSE_MILLIS); // between two questions to the executors
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+      collector.collectAll();
     }
+  }
+
+  private static boolean isBusy(Member member) {
+    return member.state() != Member.State.LOST
+        && member.report().running() + member.report().waiting() > 0;
   }
 
   private void closeParts(Throwable collect) {
@@ -255,8 +269,7 @@ public final class ContinualLearning implements AutoCloseable {
     try {
       job = start(spark);
       ContinualLearning running = job;
-      Runtime.getRuntime()
-          .addShutdownHook(new Thread(() -> awaitEnd(running, stopped), "alchemist-shutdown"));
+      ShutdownHook.add(() -> awaitEnd(running, stopped));
       job.awaitTermination();
     } finally {
       if (job != null) {
