@@ -52,9 +52,9 @@ final class TrainingRound implements BatchHandler {
   private final RoundObserver observer;
   private long nextRound;
   private volatile boolean waiting;
-  /** Batches up to here may have been decided before this process began. */
+  /** The query whose {@code decidedBatch} is known; null where the table has to be asked. */
   private @Nullable String knownQuery;
-
+  /** Batches up to here may have been decided before this process began, or before one failed. */
   private long decidedBatch;
 
   /**
@@ -96,6 +96,18 @@ final class TrainingRound implements BatchHandler {
 
   @Override
   public void handle(Dataset<Row> batch, String queryId, long batchId) {
+    boolean ended = false;
+    try {
+      handleOnce(batch, queryId, batchId);
+      ended = true;
+    } finally {
+      if (!ended) {
+        knownQuery = null; // it may have been decided before it failed: the table knows
+      }
+    }
+  }
+
+  private void handleOnce(Dataset<Row> batch, String queryId, long batchId) {
     long start = System.nanoTime();
     observer.reached(Step.BEGUN, queryId, batchId);
     RoundRecord decided = decidedBefore(queryId, batchId);
@@ -147,7 +159,7 @@ final class TrainingRound implements BatchHandler {
     return waiting;
   }
 
-  /** The outcome of a batch that an earlier process had decided. */
+  /** The outcome of a batch that has been decided before. */
   private @Nullable RoundRecord decidedBefore(String queryId, long batchId) {
     if (!queryId.equals(knownQuery)) {
       decidedBatch = rounds.last(queryId).map(RoundRecord::batchId).orElse(-1L);
