@@ -52,9 +52,9 @@ final class TrainingRound implements BatchHandler {
   private final RoundObserver observer;
   private long nextRound;
   private volatile boolean waiting;
-  /** The query whose {@code decidedBatch} is known; null where the table has to be asked. */
+  /** The query whose {@code decidedBatch} is known. */
   private @Nullable String knownQuery;
-  /** Batches up to here may have been decided before this process began, or before one failed. */
+  /** Batches up to here may have been decided: by an earlier process, or by this one before the stream failed. */
   private long decidedBatch;
 
   /**
@@ -96,26 +96,20 @@ final class TrainingRound implements BatchHandler {
 
   @Override
   public void handle(Dataset<Row> batch, String queryId, long batchId) {
-    boolean ended = false;
-    try {
-      handleOnce(batch, queryId, batchId);
-      ended = true;
-    } finally {
-      if (!ended) {
-        knownQuery = null; // it may have been decided before it failed: the table knows
-      }
-    }
-  }
-
-  private void handleOnce(Dataset<Row> batch, String queryId, long batchId) {
     long start = System.nanoTime();
     observer.reached(Step.BEGUN, queryId, batchId);
     RoundRecord decided = decidedBefore(queryId, batchId);
+    // Should it come again, because something fails from here on, the table is asked.
+    decidedBatch = Math.max(decidedBatch, batchId);
     if (decided != null) {
       LOG.info("Batch {} was decided before, as round {}", batchId, decided.round());
       follow(decided, batch, RoundTimes.NONE);
-      return;
+    } else {
+      decide(batch, queryId, batchId, start);
     }
+  }
+
+  private void decide(Dataset<Row> batch, String queryId, long batchId, long start) {
     try (SortedBatch sorted = join.sort(batch, queryId, batchId, System.currentTimeMillis())) {
       observer.reached(Step.SORTED, queryId, batchId);
       if (changesNothing(sorted, queryId)) {
