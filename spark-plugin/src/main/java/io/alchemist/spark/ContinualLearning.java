@@ -114,8 +114,10 @@ public final class ContinualLearning implements AutoCloseable {
           AlchemistConf.ROUND_INTERVAL.in(conf),
           AlchemistConf.ROUND_MAX_FILES.in(conf));
       this.stream = own(new StreamSupervisor(
-          () -> FeedbackStream.start(session, tables, streamConfig, rounds.handler()),
-          ended::countDown));
+          () -> StreamSupervisor.Stream.of(
+              FeedbackStream.start(session, tables, streamConfig, rounds.handler())),
+          ended::countDown,
+          StreamSupervisor.FIRST_PAUSE_MILLIS));
       events.started(modelPath, address(), warehouse, AlchemistConf.check(conf));
       events.fleet(fleet);
     } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare

@@ -103,6 +103,7 @@ final class TrainingRound implements BatchHandler {
     decidedBatch = Math.max(decidedBatch, batchId);
     if (decided != null) {
       LOG.info("Batch {} was decided before, as round {}", batchId, decided.round());
+      nextRound = Math.max(nextRound, decided.round() + 1);
       follow(decided, batch, RoundTimes.NONE);
     } else {
       decide(batch, queryId, batchId, start);
