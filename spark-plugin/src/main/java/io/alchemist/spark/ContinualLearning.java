@@ -104,7 +104,7 @@ public final class ContinualLearning implements AutoCloseable {
           new Metrics()));
       this.collector = own(new Collector(
           fleet,
-          tables,
+          tables::append,
           context.applicationId(),
           AlchemistConf.TURN_INTERVAL.in(conf),
           this::afterCollecting));

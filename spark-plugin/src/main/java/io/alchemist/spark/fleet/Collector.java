@@ -1,7 +1,6 @@
 package io.alchemist.spark.fleet;
 
 import io.alchemist.feedback.Table;
-import io.alchemist.feedback.Tables;
 import io.alchemist.feedback.Txn;
 import io.alchemist.spark.fleet.Message.Parcel;
 import java.sql.Timestamp;
@@ -34,7 +33,7 @@ public final class Collector implements AutoCloseable {
   private static final long CLOSE_MILLIS = 30_000;
 
   private final Fleet fleet;
-  private final Tables tables;
+  private final Ledger ledger;
   /** Names its transactions. */
   private final String name;
 
@@ -49,17 +48,25 @@ public final class Collector implements AutoCloseable {
   private long transaction;
   private volatile boolean closing;
 
+  /** Where everything is committed. */
+  @FunctionalInterface
+  public interface Ledger {
+    /** Appends rows to a table; nothing where {@code txn} was done before. */
+    void append(Table table, List<Row> rows, Txn txn);
+  }
+
   /**
    * Begins to collect.
    *
+   * @param ledger the tables
    * @param applicationId begins the name of its transactions, so that one knows whose they were
    * @param intervalMillis between two fetches
    * @param afterEach called after each fetch, on the collector's thread
    */
   public Collector(
-      Fleet fleet, Tables tables, String applicationId, long intervalMillis, Runnable afterEach) {
+      Fleet fleet, Ledger ledger, String applicationId, long intervalMillis, Runnable afterEach) {
     this.fleet = fleet;
-    this.tables = tables;
+    this.ledger = ledger;
     // An application id comes again: in a second job of a session, in a second attempt under YARN.
     this.name = applicationId + "-" + UUID.randomUUID();
     this.intervalMillis = intervalMillis;
@@ -145,8 +152,8 @@ public final class Collector implements AutoCloseable {
       parcel.turns().forEach(turn -> turns.add(row(id, turn)));
       parcel.feedback().forEach(posted -> feedback.add(row(posted)));
     });
-    tables.append(Table.TURNS, turns, new Txn("turns-" + name, transaction));
-    tables.append(Table.FEEDBACK, feedback, new Txn("posted-" + name, transaction));
+    ledger.append(Table.TURNS, turns, new Txn("turns-" + name, transaction));
+    ledger.append(Table.FEEDBACK, feedback, new Txn("posted-" + name, transaction));
     transaction++;
     uncommitted.forEach((id, parcel) -> {
       fleet.collected(id, parcel.upTo());
