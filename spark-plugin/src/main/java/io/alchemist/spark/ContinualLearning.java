@@ -14,6 +14,7 @@ import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.executor.ExecutorEngine;
 import io.alchemist.spark.fleet.Collector;
 import io.alchemist.spark.fleet.Fleet;
+import io.alchemist.spark.fleet.Member;
 import io.alchemist.spark.internal.ShutdownHook;
 import io.alchemist.spark.rounds.RoundObserver;
 import io.alchemist.spark.rounds.Rounds;
@@ -45,6 +46,7 @@ import org.slf4j.LoggerFactory;
 public final class ContinualLearning implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ContinualLearning.class);
   private static final long LEAST_WAKE_NANOS = TimeUnit.SECONDS.toNanos(2);
+  private static final long IDLE_PAUSE_MILLIS = 100;
 
   private final SparkConf conf;
   private final SparkSession session;
@@ -78,7 +80,7 @@ public final class ContinualLearning implements AutoCloseable {
       AdapterOptimizer optimizer = own(new AdapterOptimizer(
           model, ExecutorEngine.trainable(conf), ExecutorEngine.optimizer(conf)));
       RoundLog log = new RoundLog(tables);
-      FeedbackJoin join = new FeedbackJoin(tables, rules(conf));
+      FeedbackJoin join = new FeedbackJoin(tables, log, rules(conf));
       this.rounds = new Rounds(
           session,
           conf,
@@ -101,7 +103,7 @@ public final class ContinualLearning implements AutoCloseable {
           new Metrics()));
       this.collector = own(new Collector(
           fleet,
-          tables,
+          tables::append,
           context.applicationId(),
           AlchemistConf.TURN_INTERVAL.in(conf),
           this::afterCollecting));
@@ -111,11 +113,13 @@ public final class ContinualLearning implements AutoCloseable {
           AlchemistConf.ROUND_INTERVAL.in(conf),
           AlchemistConf.ROUND_MAX_FILES.in(conf));
       this.stream = own(new StreamSupervisor(
-          () -> FeedbackStream.start(session, tables, streamConfig, rounds.handler()),
-          ended::countDown));
+          () -> StreamSupervisor.Stream.of(
+              FeedbackStream.start(session, tables, streamConfig, rounds.handler())),
+          ended::countDown,
+          StreamSupervisor.FIRST_PAUSE_MILLIS));
       events.started(modelPath, address(), warehouse, AlchemistConf.check(conf));
       events.fleet(fleet);
-    } catch (IOException | InterruptedException | TimeoutException | RuntimeException e) {
+    } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
       closeParts(e);
       throw e;
     }
@@ -186,6 +190,11 @@ public final class ContinualLearning implements AutoCloseable {
     return tables;
   }
 
+  /** Where the adapter of a version lies, a PEFT directory. */
+  public String adapterPath(long version) {
+    return rounds.adapterPath(version);
+  }
+
   /** The version that is served. */
   public long liveVersion() {
     return rounds.liveVersion();
@@ -215,8 +224,7 @@ public final class ContinualLearning implements AutoCloseable {
       router.close();
       fleet.drain();
       awaitIdle();
-      collector.collectAll();
-    } catch (RuntimeException e) {
+    } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
       LOG.warn("Not everything could be finished", e);
     }
     IllegalStateException failure = new IllegalStateException("Ending the job failed");
@@ -230,10 +238,22 @@ public final class ContinualLearning implements AutoCloseable {
   private void awaitIdle() {
     long deadline =
         System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AlchemistConf.DRAIN_TIMEOUT.in(conf));
-    while (fleet.members().stream().anyMatch(member -> member.report().running() > 0)
-        && System.nanoTime() < deadline) {
-      boolean unused = collector.collect(); // brings their reports
+    collector.collectAll(); // brings their reports
+    while (fleet.members().stream().anyMatch(ContinualLearning::isBusy)
+        && System.nanoTime() - deadline < 0) {
+      try {
+        TimeUnit.MILLISECONDS.sleep(IDLE_PAUSE_MILLIS); // between two questions to the executors
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+      collector.collectAll();
     }
+  }
+
+  private static boolean isBusy(Member member) {
+    return member.state() != Member.State.LOST
+        && member.report().running() + member.report().waiting() > 0;
   }
 
   private void closeParts(Throwable collect) {

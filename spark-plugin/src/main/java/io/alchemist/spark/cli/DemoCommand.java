@@ -2,7 +2,6 @@ package io.alchemist.spark.cli;
 
 import io.alchemist.spark.ContinualLearning;
 import io.alchemist.spark.demo.ChatClient;
-import io.alchemist.spark.demo.DemoConfig;
 import io.alchemist.spark.demo.DemoReport;
 import io.alchemist.spark.demo.DemoRun;
 import io.alchemist.spark.demo.HelpDeskScenario;
@@ -14,6 +13,7 @@ import java.io.PrintWriter;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeoutException;
@@ -33,6 +33,9 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
+  /** Longer than an answer may take on a busy machine. */
+  private static final Duration ANSWER_LIMIT = Duration.ofMinutes(2);
+
   @Option(
       names = "--master",
       description = "Spark's master, e.g. local-cluster[2,1,3072]. Default: ${DEFAULT-VALUE}.")
@@ -86,18 +89,15 @@ final class DemoCommand implements Callable<Integer> {
         progress.follow(job, place.toAbsolutePath());
         out.printf("Serving at %s/v1, Spark UI at %s%n", job.address(), ui(spark));
         out.flush();
-        DemoReport report;
-        try (ChatClient client = new ChatClient(URI.create(job.address()))) {
-          report = new DemoRun(
-                  DemoSession.demoConfig(model != null, seed, seconds),
-                  scenario,
-                  client,
-                  new DeltaFeedback(job.tables()),
-                  progress,
-                  out)
-              .run()
-              .withSeconds((System.nanoTime() - start) / 1e9);
-        }
+        DemoReport report = new DemoRun(
+                DemoSession.demoConfig(model != null, seed, seconds),
+                scenario,
+                new ChatClient(URI.create(job.address()), ANSWER_LIMIT),
+                new DeltaFeedback(job.tables()),
+                progress,
+                out)
+            .run()
+            .withSeconds((System.nanoTime() - start) / 1e9);
         return finish(report, job, spark, out);
       }
     } finally {

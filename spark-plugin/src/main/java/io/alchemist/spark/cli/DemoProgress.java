@@ -22,9 +22,9 @@ final class DemoProgress implements RoundObserver, Progress {
   private final List<RoundLine> rounds = new ArrayList<>();
   private final Map<String, Long> peaks = new LinkedHashMap<>();
   private final Map<String, String> places = new LinkedHashMap<>();
-  private RoundLine.Work reuse = RoundLine.Work.NONE;
-  private RoundLine.Work recompute = RoundLine.Work.NONE;
-  private double worstError;
+  private Work reuse = Work.NONE;
+  private Work recompute = Work.NONE;
+  private double worstError = Double.NaN;
   private @Nullable ContinualLearning job;
 
   /** Where the job keeps things, and whom to ask for its memory. */
@@ -63,9 +63,11 @@ final class DemoProgress implements RoundObserver, Progress {
 
   @Override
   public synchronized void audited(Audit audit) {
-    reuse = reuse.plus(new RoundLine.Work(audit.tokens(), audit.reuseSeconds()));
-    recompute = recompute.plus(new RoundLine.Work(audit.tokens(), audit.recomputeSeconds()));
-    worstError = Math.max(worstError, audit.relativeError());
+    reuse = reuse.plus(new Work(audit.tokens(), audit.reuseSeconds()));
+    recompute = recompute.plus(new Work(audit.tokens(), audit.recomputeSeconds()));
+    worstError = Double.isNaN(worstError)
+        ? audit.relativeError()
+        : Math.max(worstError, audit.relativeError());
   }
 
   private synchronized void notePeaks() {
@@ -93,12 +95,12 @@ final class DemoProgress implements RoundObserver, Progress {
   }
 
   @Override
-  public synchronized RoundLine.Work reuse() {
+  public synchronized Work reuse() {
     return reuse;
   }
 
   @Override
-  public synchronized RoundLine.Work recompute() {
+  public synchronized Work recompute() {
     return recompute;
   }
 

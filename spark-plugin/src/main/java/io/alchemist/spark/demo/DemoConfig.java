@@ -30,4 +30,9 @@ public record DemoConfig(
   public static DemoConfig defaults(long seed) {
     return new DemoConfig(UsersConfig.defaults(seed), 100, 7, 4, 6, new Goal(0.92, 0.04));
   }
+
+  /** The same with another limit. */
+  public DemoConfig within(double seconds) {
+    return new DemoConfig(users, seconds, examEverySeconds, examConcurrency, quietSeconds, goal);
+  }
 }

@@ -23,8 +23,9 @@ import java.util.Map;
  * @param feedbackTrained of these, trained on
  * @param feedbackQuarantined of these, set aside
  * @param reusedPromptTokenShare of the prompt tokens in steps that start from what serving left
- * @param trainTokensPerSecondReuse in those steps
- * @param trainTokensPerSecondRecompute in the others
+ * @param trainTokensPerSecondReuse of examples whose prompts' forward pass was reused
+ * @param trainTokensPerSecondRecompute of the same examples, fully recomputed
+ * @param gradientError the largest relative error between the two gradients
  * @param firstTokenMillisP50 at the client
  * @param firstTokenMillisP99 at the client
  * @param perTokenMillisP50 at the client
@@ -47,6 +48,7 @@ public record DemoReport(
     double reusedPromptTokenShare,
     double trainTokensPerSecondReuse,
     double trainTokensPerSecondRecompute,
+    double gradientError,
     double firstTokenMillisP50,
     double firstTokenMillisP99,
     double perTokenMillisP50,
@@ -83,6 +85,7 @@ public record DemoReport(
         reusedPromptTokenShare,
         trainTokensPerSecondReuse,
         trainTokensPerSecondRecompute,
+        gradientError,
         firstTokenMillisP50,
         firstTokenMillisP99,
         perTokenMillisP50,
@@ -177,6 +180,9 @@ public record DemoReport(
         "Training speed",
         number(trainTokensPerSecondReuse, "%.0f") + " tokens/s from what serving left, "
             + number(trainTokensPerSecondRecompute, "%.0f") + " recomputed");
+    lines.put(
+        "Gradient from what serving left",
+        "within " + number(gradientError, "%.1e") + " of full recomputation");
     lines.put("Time to first token", millis(firstTokenMillisP50, firstTokenMillisP99));
     lines.put("Time per token", millis(perTokenMillisP50, perTokenMillisP99));
     peakBytes.forEach((tier, bytes) ->

@@ -161,13 +161,9 @@ public final class DemoRun {
       Score otherAfter,
       SimulatedUsers users,
       double seconds) {
-    RoundLine.Work reuse = RoundLine.Work.NONE;
-    RoundLine.Work recompute = RoundLine.Work.NONE;
     long reused = 0;
     long recomputed = 0;
     for (RoundLine round : rounds) {
-      reuse = reuse.plus(round.reuse());
-      recompute = recompute.plus(round.recompute());
       reused += round.reusedTokens();
       recomputed += round.recomputedTokens();
     }
@@ -182,8 +178,9 @@ public final class DemoRun {
         rounds.stream().mapToLong(RoundLine::trained).sum(),
         rounds.stream().mapToLong(RoundLine::quarantined).sum(),
         (double) reused / (reused + recomputed),
-        reuse.tokensPerSecond(),
-        recompute.tokensPerSecond(),
+        progress.reuse().tokensPerSecond(),
+        progress.recompute().tokensPerSecond(),
+        progress.gradientError(),
         users.firstTokenMillis().p50(),
         users.firstTokenMillis().p99(),
         users.perTokenMillis().p50(),

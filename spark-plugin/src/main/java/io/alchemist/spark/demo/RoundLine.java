@@ -13,8 +13,6 @@ package io.alchemist.spark.demo;
  * @param loss mean per trained token before its first step; not a number where nothing was trained
  * @param reusedTokens prompt tokens whose forward pass serving had left, in steps that start from it
  * @param recomputedTokens prompt tokens forwarded again in the same steps
- * @param reuse all that was trained in those steps
- * @param recompute all that was trained in the other steps
  * @param seconds in all
  */
 public record RoundLine(
@@ -28,30 +26,7 @@ public record RoundLine(
     double loss,
     long reusedTokens,
     long recomputedTokens,
-    Work reuse,
-    Work recompute,
     double seconds) {
-
-  /**
-   * Training done.
-   *
-   * @param tokens prompt and completion tokens of all examples
-   * @param seconds the device was busy with them
-   */
-  public record Work(long tokens, double seconds) {
-    /** None. */
-    public static final Work NONE = new Work(0, 0);
-
-    /** Both together. */
-    public Work plus(Work other) {
-      return new Work(tokens + other.tokens, seconds + other.seconds);
-    }
-
-    /** Tokens a second; not a number where there was none. */
-    public double tokensPerSecond() {
-      return seconds > 0 ? tokens / seconds : Double.NaN;
-    }
-  }
 
   /** Whether it made a version that went live. */
   public boolean published() {

@@ -91,6 +91,7 @@ class DemoReportTest {
         0.91,
         2_000,
         Double.NaN,
+        1e-7,
         12.345678,
         50,
         4,

@@ -43,8 +43,6 @@ final class ServedProgress implements Progress {
           served.metric("alchemist_training_loss"),
           Math.round(reusedNow - reused),
           Math.round(recomputedNow - recomputed),
-          RoundLine.Work.NONE,
-          RoundLine.Work.NONE,
           0);
       steps = stepsNow;
       examples = examplesNow;
@@ -56,6 +54,21 @@ final class ServedProgress implements Progress {
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  @Override
+  public Work reuse() {
+    return Work.NONE;
+  }
+
+  @Override
+  public Work recompute() {
+    return Work.NONE;
+  }
+
+  @Override
+  public double gradientError() {
+    return Double.NaN;
   }
 
   @Override

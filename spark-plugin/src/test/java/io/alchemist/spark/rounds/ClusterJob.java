@@ -8,6 +8,7 @@ import io.alchemist.engine.LearningConfig;
 import io.alchemist.engine.LoadedModel;
 import io.alchemist.feedback.FeedbackJoin;
 import io.alchemist.feedback.FeedbackRules;
+import io.alchemist.feedback.RoundLog;
 import io.alchemist.feedback.RoundRecord;
 import io.alchemist.feedback.SortedBatch;
 import io.alchemist.feedback.Table;
@@ -106,11 +107,12 @@ final class ClusterJob {
       SparkSession spark, ContinualLearning job, Tables tables, List<Row> feedback)
       throws Exception {
     SparkConf conf = spark.sparkContext().getConf();
-    FeedbackJoin join = new FeedbackJoin(tables, FeedbackRules.DEFAULTS);
+    FeedbackJoin join = new FeedbackJoin(tables, new RoundLog(tables), FeedbackRules.DEFAULTS);
     try (SortedBatch sorted = join.sort(
             tables.spark().createDataFrame(feedback, Table.FEEDBACK.schema()), "compare", 0, 0);
         LoadedModel model = LoadedModel.open(Path.of(AlchemistConf.MODEL.in(conf)))) {
-      RoundJobs jobs = new RoundJobs(new JavaSparkContext(spark.sparkContext()), job.fleet());
+      RoundJobs jobs = new RoundJobs(
+          new JavaSparkContext(spark.sparkContext()), job.fleet(), Duration.ofSeconds(60));
       GradientPart both =
           jobs.gradientAsServed(jobs.place(sorted.trainable()), 1, null, Reuse.LOGGED);
       List<TrainingExample> examples = new ArrayList<>();
