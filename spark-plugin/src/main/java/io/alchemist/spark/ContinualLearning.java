@@ -211,8 +211,9 @@ public final class ContinualLearning implements AutoCloseable {
   }
 
   /**
-   * Ends the job in good order: no new request is taken, answers under way end, what executors still have is committed, the
-   * round under way is given up and comes again at the next start. The session goes on.
+   * Ends the job in good order: no new request is taken, answers and the round under way end, what executors still have is
+   * committed. A round that takes longer than the drain timeout is given up and comes again at the next start. The session
+   * goes on.
    */
   @Override
   public void close() {
@@ -222,6 +223,7 @@ public final class ContinualLearning implements AutoCloseable {
     LOG.info("Finishing what is under way");
     try {
       router.close();
+      stream.awaitIdle(Duration.ofMillis(AlchemistConf.DRAIN_TIMEOUT.in(conf)));
       fleet.drain();
       awaitIdle();
     } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
