@@ -49,10 +49,14 @@ public final class FeedbackJoin {
   private final TurnLookup turns;
   private final FeedbackRules rules;
 
-  /** Over tables that exist. */
-  public FeedbackJoin(Tables tables, FeedbackRules rules) {
+  /**
+   * Over tables that exist.
+   *
+   * @param rounds the log that outcomes are appended to
+   */
+  public FeedbackJoin(Tables tables, RoundLog rounds, FeedbackRules rules) {
     this.tables = tables;
-    this.rounds = new RoundLog(tables);
+    this.rounds = rounds;
     this.turns = new TurnLookup(tables);
     this.rules = rules;
   }

@@ -1,6 +1,8 @@
 package io.alchemist.feedback;
 
+import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.spark.api.java.function.VoidFunction2;
 import org.apache.spark.sql.Dataset;
@@ -16,6 +18,8 @@ import org.apache.spark.sql.streaming.Trigger;
 public final class FeedbackStream implements AutoCloseable {
   /** Where Spark tells a batch's thread which query it works for. */
   private static final String QUERY_ID = "sql.streaming.queryId";
+
+  private static final long IDLE_LOOK_MILLIS = 20;
 
   private final WakeUpSource.Signal signal;
   private final StreamingQuery query;
@@ -68,6 +72,22 @@ public final class FeedbackStream implements AutoCloseable {
   /** Asks for a batch though there may be no new rows. Several calls before the next trigger cause one batch. */
   public void wakeUp() {
     signal.raise();
+  }
+
+  /**
+   * Waits until no batch is being handled.
+   *
+   * @return whether that was so within the limit; new rows may begin another batch at any time
+   */
+  public boolean awaitIdle(Duration limit) throws InterruptedException {
+    long deadline = System.nanoTime() + limit.toNanos();
+    while (query.isActive() && query.status().isTriggerActive()) {
+      if (System.nanoTime() > deadline) {
+        return false;
+      }
+      TimeUnit.MILLISECONDS.sleep(IDLE_LOOK_MILLIS); // Spark tells nobody when a trigger ends
+    }
+    return true;
   }
 
   /** Stops the query; a batch that is being handled is interrupted, and comes again at the next start. */

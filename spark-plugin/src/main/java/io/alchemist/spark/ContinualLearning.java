@@ -14,6 +14,8 @@ import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.executor.ExecutorEngine;
 import io.alchemist.spark.fleet.Collector;
 import io.alchemist.spark.fleet.Fleet;
+import io.alchemist.spark.fleet.Member;
+import io.alchemist.spark.internal.ShutdownHook;
 import io.alchemist.spark.rounds.RoundObserver;
 import io.alchemist.spark.rounds.Rounds;
 import io.alchemist.spark.router.Router;
@@ -31,7 +33,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,6 +46,7 @@ import org.slf4j.LoggerFactory;
 public final class ContinualLearning implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ContinualLearning.class);
   private static final long LEAST_WAKE_NANOS = TimeUnit.SECONDS.toNanos(2);
+  private static final long IDLE_PAUSE_MILLIS = 100;
 
   private final SparkConf conf;
   private final SparkSession session;
@@ -78,7 +80,7 @@ public final class ContinualLearning implements AutoCloseable {
       AdapterOptimizer optimizer = own(new AdapterOptimizer(
           model, ExecutorEngine.trainable(conf), ExecutorEngine.optimizer(conf)));
       RoundLog log = new RoundLog(tables);
-      FeedbackJoin join = new FeedbackJoin(tables, rules(conf));
+      FeedbackJoin join = new FeedbackJoin(tables, log, rules(conf));
       this.rounds = new Rounds(
           session,
           conf,
@@ -101,7 +103,7 @@ public final class ContinualLearning implements AutoCloseable {
           new Metrics()));
       this.collector = own(new Collector(
           fleet,
-          tables,
+          tables::append,
           context.applicationId(),
           AlchemistConf.TURN_INTERVAL.in(conf),
           this::afterCollecting));
@@ -111,11 +113,13 @@ public final class ContinualLearning implements AutoCloseable {
           AlchemistConf.ROUND_INTERVAL.in(conf),
           AlchemistConf.ROUND_MAX_FILES.in(conf));
       this.stream = own(new StreamSupervisor(
-          () -> FeedbackStream.start(session, tables, streamConfig, rounds.handler()),
-          ended::countDown));
+          () -> StreamSupervisor.Stream.of(
+              FeedbackStream.start(session, tables, streamConfig, rounds.handler())),
+          ended::countDown,
+          StreamSupervisor.FIRST_PAUSE_MILLIS));
       events.started(modelPath, address(), warehouse, AlchemistConf.check(conf));
       events.fleet(fleet);
-    } catch (IOException | InterruptedException | TimeoutException | RuntimeException e) {
+    } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
       closeParts(e);
       throw e;
     }
@@ -186,6 +190,11 @@ public final class ContinualLearning implements AutoCloseable {
     return tables;
   }
 
+  /** Where the adapter of a version lies, a PEFT directory. */
+  public String adapterPath(long version) {
+    return rounds.adapterPath(version);
+  }
+
   /** The version that is served. */
   public long liveVersion() {
     return rounds.liveVersion();
@@ -202,8 +211,9 @@ public final class ContinualLearning implements AutoCloseable {
   }
 
   /**
-   * Ends the job in good order: no new request is taken, answers under way end, what executors still have is committed, the
-   * round under way is given up and comes again at the next start. The session goes on.
+   * Ends the job in good order: no new request is taken, answers and the round under way end, what executors still have is
+   * committed. A round that takes longer than the drain timeout is given up and comes again at the next start. The session
+   * goes on.
    */
   @Override
   public void close() {
@@ -213,10 +223,10 @@ public final class ContinualLearning implements AutoCloseable {
     LOG.info("Finishing what is under way");
     try {
       router.close();
+      stream.awaitIdle(Duration.ofMillis(AlchemistConf.DRAIN_TIMEOUT.in(conf)));
       fleet.drain();
       awaitIdle();
-      collector.collectAll();
-    } catch (RuntimeException e) {
+    } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
       LOG.warn("Not everything could be finished", e);
     }
     IllegalStateException failure = new IllegalStateException("Ending the job failed");
@@ -230,10 +240,22 @@ public final class ContinualLearning implements AutoCloseable {
   private void awaitIdle() {
     long deadline =
         System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AlchemistConf.DRAIN_TIMEOUT.in(conf));
-    while (fleet.members().stream().anyMatch(member -> member.report().running() > 0)
-        && System.nanoTime() < deadline) {
-      boolean unused = collector.collect(); // brings their reports
+    collector.collectAll(); // brings their reports
+    while (fleet.members().stream().anyMatch(ContinualLearning::isBusy)
+        && System.nanoTime() - deadline < 0) {
+      try {
+        TimeUnit.MILLISECONDS.sleep(IDLE_PAUSE_MILLIS); // between two questions to the executors
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+      collector.collectAll();
     }
+  }
+
+  private static boolean isBusy(Member member) {
+    return member.state() != Member.State.LOST
+        && member.report().running() + member.report().waiting() > 0;
   }
 
   private void closeParts(Throwable collect) {
@@ -250,30 +272,12 @@ public final class ContinualLearning implements AutoCloseable {
   /** Runs the job until it is told to end, as {@code spark-submit} does. Its settings come from Spark's configuration. */
   public static void main(String[] arguments) throws Exception {
     SparkSession spark = SparkSession.builder().appName("Alchemist").getOrCreate();
-    CountDownLatch stopped = new CountDownLatch(1);
-    @Nullable ContinualLearning job = null;
-    try {
-      job = start(spark);
-      ContinualLearning running = job;
-      Runtime.getRuntime()
-          .addShutdownHook(new Thread(() -> awaitEnd(running, stopped), "alchemist-shutdown"));
+    try (ContinualLearning job = start(spark);
+        ShutdownHook hook = new ShutdownHook(job::close)) {
+      LOG.debug("{} ends the job in good order", hook);
       job.awaitTermination();
     } finally {
-      if (job != null) {
-        job.close();
-      }
       spark.stop();
-      stopped.countDown();
-    }
-  }
-
-  /** When the process is told to end, what is under way is finished first. */
-  private static void awaitEnd(ContinualLearning job, CountDownLatch stopped) {
-    job.close();
-    try {
-      boolean unused = stopped.await(60, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     }
   }
 }

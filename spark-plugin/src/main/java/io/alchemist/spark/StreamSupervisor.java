@@ -1,6 +1,7 @@
 package io.alchemist.spark;
 
 import io.alchemist.feedback.FeedbackStream;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.apache.spark.sql.streaming.StreamingQueryException;
@@ -14,27 +15,72 @@ import org.slf4j.LoggerFactory;
  */
 final class StreamSupervisor implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(StreamSupervisor.class);
-  private static final int MAX_FAILURES = 5;
-  private static final long FIRST_PAUSE_MILLIS = 1_000;
+  static final int MAX_FAILURES = 5;
+  static final long FIRST_PAUSE_MILLIS = 1_000;
   /** A stream that ran for so long before it failed had recovered. */
   private static final long RECOVERED_NANOS = TimeUnit.MINUTES.toNanos(5);
 
-  private final Supplier<FeedbackStream> starter;
+  private final Supplier<Stream> starter;
   private final Runnable onGivenUp;
+  private final long firstPauseMillis;
   private final Thread thread;
-  private volatile FeedbackStream stream;
+  private volatile Stream stream;
   private volatile boolean closing;
   private volatile @Nullable Exception failure;
+
+  /** What is kept going. */
+  interface Stream extends AutoCloseable {
+    /** Waits until it ends. */
+    void awaitEnd() throws StreamingQueryException;
+
+    /** Asks for a batch though there may be nothing new. */
+    void wakeUp();
+
+    /** Waits until no batch is being handled, for at most so long. */
+    void awaitIdle(Duration limit) throws InterruptedException;
+
+    @Override
+    void close();
+
+    /** The stream of feedback. */
+    static Stream of(FeedbackStream feedback) {
+      return new Stream() {
+        @Override
+        public void awaitEnd() throws StreamingQueryException {
+          feedback.query().awaitTermination();
+        }
+
+        @Override
+        public void wakeUp() {
+          feedback.wakeUp();
+        }
+
+        @Override
+        public void awaitIdle(Duration limit) throws InterruptedException {
+          if (!feedback.awaitIdle(limit)) {
+            LOG.warn("A round under way is given up; it comes again at the next start");
+          }
+        }
+
+        @Override
+        public void close() {
+          feedback.close();
+        }
+      };
+    }
+  }
 
   /**
    * Starts the stream.
    *
    * @param starter starts it from its checkpoint
    * @param onGivenUp called when it has failed too often
+   * @param firstPauseMillis before an attempt after none has failed; doubled by every failure in a row
    */
-  StreamSupervisor(Supplier<FeedbackStream> starter, Runnable onGivenUp) {
+  StreamSupervisor(Supplier<Stream> starter, Runnable onGivenUp, long firstPauseMillis) {
     this.starter = starter;
     this.onGivenUp = onGivenUp;
+    this.firstPauseMillis = firstPauseMillis;
     this.stream = starter.get();
     this.thread = new Thread(this::supervise, "alchemist-feedback-supervisor");
     thread.setDaemon(true);
@@ -44,6 +90,13 @@ final class StreamSupervisor implements AutoCloseable {
   /** Asks for a batch though there may be nothing new. */
   void wakeUp() {
     stream.wakeUp();
+  }
+
+  /** Lets the round under way end, for at most so long. */
+  void awaitIdle(Duration limit) throws InterruptedException {
+    if (failure == null) {
+      stream.awaitIdle(limit);
+    }
   }
 
   /** Throws what made the stream end, if it was given up. */
@@ -59,20 +112,19 @@ final class StreamSupervisor implements AutoCloseable {
 
   private void supervise() {
     int failures = 0;
-    while (!closing) {
+    for (boolean first = true; !closing; first = false) {
       long start = System.nanoTime();
       try {
-        stream.query().awaitTermination();
-        if (closing) {
-          return;
+        awaitEnd(first);
+        if (!closing) {
+          LOG.warn("The feedback stream was stopped from outside; it is started again");
         }
-        LOG.warn("The feedback stream was stopped from outside; it is started again");
-      } catch (StreamingQueryException e) {
+      } catch (Exception e) { // Spark throws checked ones that it doesn't declare
         if (closing) {
           return;
         }
         failures = System.nanoTime() - start > RECOVERED_NANOS ? 1 : failures + 1;
-        if (failures >= MAX_FAILURES) {
+        if (failures == MAX_FAILURES) {
           failure = e;
           LOG.error("The feedback stream failed {} times in a row; the job ends", failures, e);
           onGivenUp.run();
@@ -83,19 +135,21 @@ final class StreamSupervisor implements AutoCloseable {
             failures,
             e);
       }
-      restart(failures);
+      try {
+        TimeUnit.MILLISECONDS.sleep(firstPauseMillis << failures); // for what failed to recover
+      } catch (InterruptedException e) {
+        return;
+      }
     }
   }
 
-  private void restart(int failures) {
-    try {
-      TimeUnit.MILLISECONDS.sleep(FIRST_PAUSE_MILLIS << failures); // for what failed to recover
-      if (!closing) {
-        stream.close();
-        stream = starter.get();
-      }
-    } catch (InterruptedException e) {
-      closing = true;
+  private void awaitEnd(boolean first) throws StreamingQueryException {
+    if (!first) {
+      stream.close();
+      stream = starter.get();
+    }
+    if (!closing) { // who closes interrupts, which the start may not have noticed
+      stream.awaitEnd();
     }
   }
 

@@ -12,6 +12,8 @@ public final class Main {
   }
 
   static CommandLine commandLine() {
-    return io.alchemist.cli.Main.commandLine().addSubcommand(new SubmitCommand());
+    return io.alchemist.cli.Main.commandLine()
+        .addSubcommand(new DemoCommand())
+        .addSubcommand(new SubmitCommand());
   }
 }

@@ -20,17 +20,19 @@ public final class AlchemistConf {
   /** What every key begins with. */
   public static final String PREFIX = "spark.alchemist.";
 
+  private static final int MAX_PORT = 65_535;
+
   private static final List<ConfEntry<?>> ALL = new ArrayList<>();
 
   // ---- what and where
 
   public static final ConfEntry<String> MODEL = add(
-      ConfEntry.text(
+      ConfEntry.path(
           PREFIX + "model",
           null,
           "The model: a Hugging Face directory or a GGUF file of the Llama family, under the same path on every machine."));
   public static final ConfEntry<String> WAREHOUSE = add(
-      ConfEntry.text(
+      ConfEntry.path(
           PREFIX + "warehouse",
           "alchemist-warehouse",
           "Where the tables, the adapters and the stream's checkpoint lie: a path or URI that driver and executors share."));
@@ -81,7 +83,7 @@ public final class AlchemistConf {
       "Address that an executor's API server binds; empty for the address by which Spark knows the executor. There is no"
           + " authentication: only the router needs to reach it."));
   public static final ConfEntry<Integer> SERVE_PORT = add(ConfEntry.integer(
-      PREFIX + "serve.port", 0, 0, "Port of an executor's API server; 0 takes any free one."));
+      PREFIX + "serve.port", 0, 0, MAX_PORT, "Port of an executor's API server; 0 takes any free one."));
   public static final ConfEntry<Long> PER_TOKEN_TARGET = add(ConfEntry.millis(
       PREFIX + "serve.perTokenTarget",
       "50ms",
@@ -97,11 +99,12 @@ public final class AlchemistConf {
       "Address that the router on the driver binds, the one that clients talk to. There is no authentication: bind 0.0.0.0"
           + " only where just those reach it who may ask."));
   public static final ConfEntry<Integer> ROUTER_PORT = add(ConfEntry.integer(
-      PREFIX + "router.port", 8080, 0, "Port of the router; 0 takes any free one."));
+      PREFIX + "router.port", 8080, 0, MAX_PORT, "Port of the router; 0 takes any free one."));
   public static final ConfEntry<Long> TURN_INTERVAL = add(
       ConfEntry.millis(
           PREFIX + "turns.interval",
           "1s",
+          10,
           "How often the driver fetches answered turns and posted feedback from the executors and commits them. A turn is in"
               + " its table, and a posted feedback confirmed, after about this time and that of a commit."));
 
@@ -122,12 +125,12 @@ public final class AlchemistConf {
   // ---- training
 
   public static final ConfEntry<Integer> LORA_RANK =
-      add(ConfEntry.integer(PREFIX + "lora.rank", 16, 1, "Rank of the adapter that is trained."));
+      add(ConfEntry.integer(PREFIX + "lora.rank", 16, 1, 1024, "Rank of the adapter that is trained."));
   public static final ConfEntry<Double> LORA_ALPHA = add(ConfEntry.number(
       PREFIX + "lora.alpha",
       32,
       1e-6,
-      Double.MAX_VALUE,
+      1e6,
       "Strength of the adapter; alpha / rank scales it."));
   public static final ConfEntry<String> LORA_TARGETS = add(ConfEntry.text(
       PREFIX + "lora.targets",
@@ -139,10 +142,10 @@ public final class AlchemistConf {
       0,
       "Seed of the adapter's first values; the same on every executor."));
   public static final ConfEntry<Double> LEARNING_RATE = add(
-      ConfEntry.number(PREFIX + "train.learningRate", 0.001, 1e-9, 1, "Learning rate of AdamW."));
+      ConfEntry.number(PREFIX + "train.learningRate", 0.0005, 1e-9, 1, "Learning rate of AdamW."));
   public static final ConfEntry<Integer> STEPS = add(ConfEntry.integer(
       PREFIX + "train.stepsPerRound",
-      3,
+      4,
       1,
       "Updates a round makes with its feedback. The first starts from what serving logged; the others are at new weights,"
           + " hence recomputed."));

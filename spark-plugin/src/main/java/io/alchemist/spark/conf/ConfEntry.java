@@ -1,8 +1,10 @@
 package io.alchemist.spark.conf;
 
+import java.math.BigDecimal;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.apache.spark.SparkConf;
+import org.apache.spark.network.util.JavaUtils;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,15 +42,28 @@ public final class ConfEntry<T> {
     return new ConfEntry<>(key, "text", defaultText, doc, text -> text, text -> true, "a text");
   }
 
+  /** A place; without one there is nothing. */
+  static ConfEntry<String> path(String key, @Nullable String defaultText, String doc) {
+    return new ConfEntry<>(
+        key, "path", defaultText, doc, text -> text, text -> !text.isEmpty(), "a path");
+  }
+
   static ConfEntry<Integer> integer(String key, int defaultValue, int least, String doc) {
+    return integer(key, defaultValue, least, Integer.MAX_VALUE, doc);
+  }
+
+  static ConfEntry<Integer> integer(
+      String key, int defaultValue, int least, int most, String doc) {
     return new ConfEntry<>(
         key,
         "integer",
         Integer.toString(defaultValue),
         doc,
         Integer::valueOf,
-        value -> value >= least,
-        "an integer of at least " + least);
+        value -> value >= least && value <= most,
+        most == Integer.MAX_VALUE
+            ? "an integer of at least " + least
+            : "an integer from " + least + " to " + most);
   }
 
   static ConfEntry<Double> number(
@@ -66,7 +81,7 @@ public final class ConfEntry<T> {
   }
 
   private static String plain(double value) {
-    return value == Math.rint(value) ? Long.toString((long) value) : Double.toString(value);
+    return BigDecimal.valueOf(value).stripTrailingZeros().toPlainString();
   }
 
   static ConfEntry<Long> bytes(String key, String defaultText, String doc) {
@@ -75,20 +90,24 @@ public final class ConfEntry<T> {
         "size",
         defaultText,
         doc,
-        org.apache.spark.network.util.JavaUtils::byteStringAsBytes,
+        JavaUtils::byteStringAsBytes,
         value -> value >= 0,
         "a size such as 512m or 4g");
   }
 
   static ConfEntry<Long> millis(String key, String defaultText, String doc) {
+    return millis(key, defaultText, 0, doc);
+  }
+
+  static ConfEntry<Long> millis(String key, String defaultText, long least, String doc) {
     return new ConfEntry<>(
         key,
         "time",
         defaultText,
         doc,
-        org.apache.spark.network.util.JavaUtils::timeStringAsMs,
-        value -> value >= 0,
-        "a time such as 500ms, 10s or 5min");
+        JavaUtils::timeStringAsMs,
+        value -> value >= least,
+        "a time such as 500ms, 10s or 5min" + (least == 0 ? "" : ", of at least " + least + "ms"));
   }
 
   /** Its full name. */

@@ -4,7 +4,6 @@ import io.alchemist.cache.HostTier;
 import io.alchemist.spark.fleet.Message;
 import io.alchemist.spark.internal.ExecutorEndpoint;
 import io.alchemist.spark.internal.SparkHostTier;
-import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -45,11 +44,9 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
   }
 
   private void start(PluginContext pluginContext) {
-    String host = pluginContext.hostname() == null ? "" : pluginContext.hostname();
     try {
       int activationRdd = awaitWelcome(pluginContext);
-      // On a cluster the plugin's context knows no host name.
-      host = SparkEnv.get().blockManager().blockManagerId().host();
+      String host = ExecutorEndpoint.host(SparkEnv.get());
       SparkConf conf = pluginContext.conf().clone();
       ExecutorEngine started = new ExecutorEngine(
           conf,
@@ -76,7 +73,8 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
       EngineHolder.fail(new IllegalStateException(reason(e), e));
       tell(
           pluginContext,
-          Message.encode(new Message.Failed(pluginContext.executorID(), host, reason(e))));
+          Message.encode(new Message.Failed(
+              pluginContext.executorID(), ExecutorEndpoint.host(SparkEnv.get()), reason(e))));
     }
   }
 
@@ -94,13 +92,15 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
         if (Message.decode((byte[]) driver.ask(hello)) instanceof Message.Welcome welcome) {
           return welcome.activationRdd();
         }
-      } catch (IOException | RuntimeException e) {
-        if (System.nanoTime() > deadline) {
+      } catch (InterruptedException e) {
+        throw e;
+      } catch (Exception e) { // Spark throws what it doesn't declare
+        if (System.nanoTime() - deadline > 0) {
           throw e;
         }
         LOG.debug("The driver was not reached", e);
       }
-      if (System.nanoTime() > deadline) {
+      if (System.nanoTime() - deadline > 0) {
         throw new IllegalStateException(
             "The driver was still starting after " + WELCOME_SECONDS + " s; see its log.");
       }

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  * {@link EngineHolder}. Thread-safe.
  */
 public final class ExecutorEngine implements AutoCloseable {
-  private static final int MAX_FEEDBACK = 10_000;
+  private static final long MAX_FEEDBACK_BYTES = 64L << 20;
   private static final long MAX_TURN_BYTES = 256L << 20;
   private static final int MAX_LOGITS = 8 << 20;
   private static final int MAX_JOBS = 8;
@@ -49,7 +49,7 @@ public final class ExecutorEngine implements AutoCloseable {
   private final Engine engine;
   private final Outbox outbox;
   private final ApiServer server;
-  private final int drainMillis;
+  private final long drainMillis;
   private final RecentTimes firstToken = new RecentTimes();
   private final RecentTimes perToken = new RecentTimes();
   private final AtomicLong answers = new AtomicLong();
@@ -66,8 +66,8 @@ public final class ExecutorEngine implements AutoCloseable {
    */
   public ExecutorEngine(SparkConf conf, String host, int cores, HostTiers hostTiers)
       throws IOException {
-    this.drainMillis = Math.toIntExact(AlchemistConf.DRAIN_TIMEOUT.in(conf));
-    this.outbox = new Outbox(MAX_FEEDBACK, MAX_TURN_BYTES);
+    this.drainMillis = AlchemistConf.DRAIN_TIMEOUT.in(conf);
+    this.outbox = new Outbox(MAX_FEEDBACK_BYTES, MAX_TURN_BYTES);
     this.model = LoadedModel.open(Path.of(AlchemistConf.MODEL.in(conf)));
     try {
       Metrics metrics = new Metrics();
@@ -276,10 +276,10 @@ public final class ExecutorEngine implements AutoCloseable {
    * @return whether they have, within the configured time
    */
   public boolean awaitDrained() throws InterruptedException {
-    long deadline = System.nanoTime() + drainMillis * 1_000_000L;
+    long start = System.nanoTime();
     while (Engine.await(engine.status()).server().running() > 0
         || Engine.await(engine.status()).server().waiting() > 0) {
-      if (System.nanoTime() > deadline || engine.failure() != null) {
+      if (System.nanoTime() - start > drainMillis * 1_000_000L || engine.failure() != null) {
         return false;
       }
       Thread.sleep(20); // a step of serving takes about as long

@@ -29,13 +29,13 @@ import org.slf4j.LoggerFactory;
  */
 public final class Outbox implements FeedbackSink {
   private static final Logger LOG = LoggerFactory.getLogger(Outbox.class);
-  private static final long FEEDBACK_BYTES = 512;
+  private static final long OBJECT_BYTES = 512;
 
-  private final int maxFeedback;
+  private final long maxFeedbackBytes;
   private final long maxTurnBytes;
   private final Deque<Entry> entries = new ArrayDeque<>();
   private long last;
-  private int feedbackCount;
+  private long feedbackBytes;
   private long turnBytes;
   private long droppedTurns;
   private boolean closed;
@@ -43,11 +43,11 @@ public final class Outbox implements FeedbackSink {
   /**
    * An empty one.
    *
-   * @param maxFeedback most feedback that waits
+   * @param maxFeedbackBytes most memory of feedback that waits
    * @param maxTurnBytes most memory of turns that wait
    */
-  public Outbox(int maxFeedback, long maxTurnBytes) {
-    this.maxFeedback = maxFeedback;
+  public Outbox(long maxFeedbackBytes, long maxTurnBytes) {
+    this.maxFeedbackBytes = maxFeedbackBytes;
     this.maxTurnBytes = maxTurnBytes;
   }
 
@@ -61,8 +61,13 @@ public final class Outbox implements FeedbackSink {
       if (turn != null) {
         return turn.sizeBytes();
       }
-      String text = feedback == null ? null : feedback.text();
-      return FEEDBACK_BYTES + (text == null ? 0 : 2L * text.length());
+      return feedback == null
+          ? 0
+          : OBJECT_BYTES + charBytes(feedback.text()) + charBytes(feedback.rejected());
+    }
+
+    private static long charBytes(@Nullable String text) {
+      return text == null ? 0 : 2L * text.length();
     }
   }
 
@@ -107,15 +112,18 @@ public final class Outbox implements FeedbackSink {
     if (closed) {
       return CompletableFuture.failedFuture(closedError());
     }
-    if (feedbackCount >= maxFeedback) {
+    Entry entry =
+        new Entry(last + 1, null, PostedFeedback.of(feedback), new CompletableFuture<>());
+    if (feedbackBytes + entry.sizeBytes() > maxFeedbackBytes) {
       return CompletableFuture.failedFuture(new RequestException(
           RequestException.Kind.BUSY,
           "feedback_queue_full",
           null,
-          "Already " + maxFeedback + " feedbacks wait to be committed; send it again later."));
+          "Feedback that waits to be committed already takes " + feedbackBytes + " of "
+              + maxFeedbackBytes + " bytes; send it again later."));
     }
-    feedbackCount++;
-    Entry entry = new Entry(++last, null, PostedFeedback.of(feedback), new CompletableFuture<>());
+    last++;
+    feedbackBytes += entry.sizeBytes();
     entries.add(entry);
     return entry.committed();
   }
@@ -169,7 +177,7 @@ public final class Outbox implements FeedbackSink {
     if (gone.turn() != null) {
       turnBytes -= gone.turn().sizeBytes();
     } else {
-      feedbackCount--;
+      feedbackBytes -= gone.sizeBytes();
     }
   }
 
@@ -194,7 +202,7 @@ public final class Outbox implements FeedbackSink {
       closed = true;
       left = List.copyOf(entries);
       entries.clear();
-      feedbackCount = 0;
+      feedbackBytes = 0;
       turnBytes = 0;
     }
     left.forEach(entry -> entry.committed().completeExceptionally(closedError()));

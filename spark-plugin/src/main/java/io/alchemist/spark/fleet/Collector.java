@@ -1,16 +1,15 @@
 package io.alchemist.spark.fleet;
 
 import io.alchemist.feedback.Table;
-import io.alchemist.feedback.Tables;
 import io.alchemist.feedback.Txn;
 import io.alchemist.spark.fleet.Message.Parcel;
-import io.alchemist.spark.internal.ExecutorLink;
 import java.sql.Timestamp;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
@@ -34,8 +33,10 @@ public final class Collector implements AutoCloseable {
   private static final long CLOSE_MILLIS = 30_000;
 
   private final Fleet fleet;
-  private final Tables tables;
-  private final String applicationId;
+  private final Ledger ledger;
+  /** Names its transactions. */
+  private final String name;
+
   private final long intervalMillis;
   private final Runnable afterEach;
   private final Thread thread;
@@ -47,18 +48,27 @@ public final class Collector implements AutoCloseable {
   private long transaction;
   private volatile boolean closing;
 
+  /** Where everything is committed. */
+  @FunctionalInterface
+  public interface Ledger {
+    /** Appends rows to a table; nothing where {@code txn} was done before. */
+    void append(Table table, List<Row> rows, Txn txn);
+  }
+
   /**
    * Begins to collect.
    *
-   * @param applicationId names its transactions
+   * @param ledger the tables
+   * @param applicationId begins the name of its transactions, so that one knows whose they were
    * @param intervalMillis between two fetches
    * @param afterEach called after each fetch, on the collector's thread
    */
   public Collector(
-      Fleet fleet, Tables tables, String applicationId, long intervalMillis, Runnable afterEach) {
+      Fleet fleet, Ledger ledger, String applicationId, long intervalMillis, Runnable afterEach) {
     this.fleet = fleet;
-    this.tables = tables;
-    this.applicationId = applicationId;
+    this.ledger = ledger;
+    // An application id comes again: in a second job of a session, in a second attempt under YARN.
+    this.name = applicationId + "-" + UUID.randomUUID();
     this.intervalMillis = intervalMillis;
     this.afterEach = afterEach;
     this.thread = new Thread(this::run, "alchemist-collector");
@@ -72,7 +82,7 @@ public final class Collector implements AutoCloseable {
       try {
         collectAll();
         afterEach.run();
-      } catch (RuntimeException e) {
+      } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
         LOG.warn("Turns and feedback could not be committed; they are kept and tried again", e);
       }
       long left = intervalMillis - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
@@ -95,7 +105,7 @@ public final class Collector implements AutoCloseable {
    */
   public synchronized boolean collect() {
     commit();
-    Map<Member, ExecutorLink> executors = fleet.reachable();
+    Map<Member, Link> executors = fleet.reachable();
     Map<Member, CompletableFuture<Message>> asked = new LinkedHashMap<>();
     executors.forEach((member, link) -> asked.put(
         member,
@@ -142,8 +152,8 @@ public final class Collector implements AutoCloseable {
       parcel.turns().forEach(turn -> turns.add(row(id, turn)));
       parcel.feedback().forEach(posted -> feedback.add(row(posted)));
     });
-    tables.append(Table.TURNS, turns, new Txn("turns-" + applicationId, transaction));
-    tables.append(Table.FEEDBACK, feedback, new Txn("posted-" + applicationId, transaction));
+    ledger.append(Table.TURNS, turns, new Txn("turns-" + name, transaction));
+    ledger.append(Table.FEEDBACK, feedback, new Txn("posted-" + name, transaction));
     transaction++;
     uncommitted.forEach((id, parcel) -> {
       fleet.collected(id, parcel.upTo());
@@ -153,7 +163,7 @@ public final class Collector implements AutoCloseable {
   }
 
   /** Executors learn of it with the next fetch too; whoever posted feedback need not wait for that. */
-  private void confirm(Map<Member, ExecutorLink> executors) {
+  private void confirm(Map<Member, Link> executors) {
     executors.forEach((member, link) -> {
       Long upTo = unconfirmed.remove(member.executorId());
       if (upTo != null) {

@@ -1,10 +1,8 @@
 package io.alchemist.spark.fleet;
 
 import io.alchemist.spark.fleet.Member.State;
-import io.alchemist.spark.internal.ExecutorLink;
 import io.alchemist.weights.AdapterData;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,6 +25,7 @@ public final class Fleet {
   private static final Logger LOG = LoggerFactory.getLogger(Fleet.class);
   private static final Duration PUBLISH_LIMIT = Duration.ofSeconds(60);
   private static final long SUSPICION_NANOS = TimeUnit.SECONDS.toNanos(3);
+  private static final long SUSPICION_CHECK_MILLIS = 100;
   /** Executors that are gone are shown for a while, so many of them. */
   private static final int MAX_GONE = 50;
 
@@ -43,12 +42,14 @@ public final class Fleet {
     final String host;
     final int port;
     final String device;
-    final @Nullable ExecutorLink link;
+    /** Null where there is no engine to talk to, or the executor is gone. */
+    @Nullable Link link;
+
     State state;
     String detail;
     ExecutorReport report = ExecutorReport.NONE;
     long collected;
-    long suspectUntilNanos;
+    long suspectUntilNanos = System.nanoTime();
     boolean publishing;
 
     Seat(
@@ -56,7 +57,7 @@ public final class Fleet {
         String host,
         int port,
         String device,
-        @Nullable ExecutorLink link,
+        @Nullable Link link,
         State state,
         String detail) {
       this.id = id;
@@ -88,7 +89,7 @@ public final class Fleet {
   }
 
   /** An executor's engine serves. */
-  public void ready(Message.Ready hello, ExecutorLink link) {
+  public void ready(Message.Ready hello, Link link) {
     synchronized (lock) {
       Seat seat = new Seat(
           hello.executorId(),
@@ -98,7 +99,11 @@ public final class Fleet {
           link,
           State.STARTING,
           "Waits for its first version.");
-      seats.remove(seat.id);
+      Seat before = seats.remove(seat.id);
+      if (before != null) {
+        // It says so again where its first message was answered too late.
+        seat.collected = before.collected;
+      }
       seats.put(seat.id, seat);
       settle(seat);
       lock.notifyAll();
@@ -121,6 +126,7 @@ public final class Fleet {
       seats.put(
           hello.executorId(),
           new Seat(hello.executorId(), hello.host(), 0, "", null, State.FAILED, hello.reason()));
+      forgetOldest();
       lock.notifyAll();
     }
   }
@@ -129,21 +135,27 @@ public final class Fleet {
   public void lost(String executorId, String why) {
     synchronized (lock) {
       Seat seat = seats.get(executorId);
-      if (seat != null && seat.state != State.FAILED) {
-        seat.state = State.LOST;
-        seat.detail = why;
+      if (seat != null) {
+        seat.link = null;
+        if (seat.state != State.FAILED) { // why it failed says more
+          seat.state = State.LOST;
+          seat.detail = why;
+        }
         LOG.warn("Executor {} is gone: {}", executorId, why);
       }
-      List<String> gone = seats.values().stream()
-          .filter(s -> s.state == State.LOST)
-          .map(s -> s.id)
-          .toList();
-      gone.stream().limit(Math.max(0, gone.size() - MAX_GONE)).forEach(seats::remove);
+      forgetOldest();
       lock.notifyAll();
     }
   }
 
-  /** An executor could not be reached: for a few seconds nothing is sent to it. */
+  /** Under the lock. */
+  private void forgetOldest() {
+    List<String> gone =
+        seats.values().stream().filter(s -> s.link == null).map(s -> s.id).toList();
+    gone.stream().limit(Math.max(0, gone.size() - MAX_GONE)).forEach(seats::remove);
+  }
+
+  /** An executor could not be reached: for a few seconds, or until it reports, no request is to be sent to it. */
   public void unreachable(String executorId) {
     synchronized (lock) {
       Seat seat = seats.get(executorId);
@@ -206,14 +218,14 @@ public final class Fleet {
     }
   }
 
-  /** Those that can be asked something, with the way to them. */
-  Map<Member, ExecutorLink> reachable() {
+  /** Those that can be asked something, with the way to them; also where the engine has failed but its answers are there. */
+  Map<Member, Link> reachable() {
     long now = System.nanoTime();
-    Map<Member, ExecutorLink> all = new LinkedHashMap<>();
+    Map<Member, Link> all = new LinkedHashMap<>();
     synchronized (lock) {
       for (Seat seat : seats.values()) {
-        ExecutorLink link = seat.link;
-        if (seat.alive() && link != null) {
+        Link link = seat.link;
+        if (link != null) {
           all.put(seat.member(now), link);
         }
       }
@@ -246,29 +258,28 @@ public final class Fleet {
   /** Sends the version to whoever doesn't serve it. */
   private void bringUp() {
     Wanted version;
-    List<Seat> behind = new ArrayList<>();
+    Map<Seat, Link> behind = new LinkedHashMap<>();
     synchronized (lock) {
       version = wanted;
       if (version == null || version.adapter == null) {
         return;
       }
       for (Seat seat : seats.values()) {
-        if (seat.alive() && !seat.publishing && seat.report.version() < version.version) {
+        Link link = seat.link;
+        if (link != null
+            && seat.alive()
+            && !seat.publishing
+            && seat.report.version() < version.version) {
           seat.publishing = true;
-          behind.add(seat);
+          behind.put(seat, link);
         }
       }
     }
-    for (Seat seat : behind) {
-      publish(seat, version.version, version.adapter);
-    }
+    Broadcast<AdapterData> adapter = version.adapter;
+    behind.forEach((seat, link) -> publish(seat, link, version.version, adapter));
   }
 
-  private void publish(Seat seat, long version, Broadcast<AdapterData> adapter) {
-    ExecutorLink link = seat.link;
-    if (link == null) {
-      return;
-    }
+  private void publish(Seat seat, Link link, long version, Broadcast<AdapterData> adapter) {
     CompletionStage<Void> unused = link.ask(new Message.Publish(version, adapter), PUBLISH_LIMIT)
         .handle((done, failure) -> {
           published(seat, version, failure);
@@ -280,7 +291,8 @@ public final class Fleet {
     synchronized (lock) {
       seat.publishing = false;
       if (failure == null) {
-        seat.report = seat.report.at(version);
+        // A report of a newer one may have come first.
+        seat.report = seat.report.at(Math.max(seat.report.version(), version));
         settle(seat);
         lock.notifyAll();
       }
@@ -322,6 +334,25 @@ public final class Fleet {
                   + " spark.alchemist.executors.startTimeout, or ask for fewer with spark.alchemist.executors.min.");
         }
         lock.wait(left);
+      }
+    }
+  }
+
+  /**
+   * Executors that serve, as soon as there is one.
+   *
+   * @return as {@link #ready}; empty when none did within the limit
+   */
+  public List<Member> awaitAnyReady(Duration limit) throws InterruptedException {
+    long deadline = System.nanoTime() + limit.toNanos();
+    synchronized (lock) {
+      while (true) {
+        List<Member> serving = ready();
+        long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+        if (!serving.isEmpty() || left <= 0) {
+          return serving;
+        }
+        lock.wait(Math.min(left, SUSPICION_CHECK_MILLIS)); // suspicion ends by itself
       }
     }
   }

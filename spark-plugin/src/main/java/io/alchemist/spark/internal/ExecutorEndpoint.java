@@ -8,6 +8,7 @@ import org.apache.spark.rpc.RpcCallContext;
 import org.apache.spark.rpc.RpcEndpoint;
 import org.apache.spark.rpc.RpcEndpointRef;
 import org.apache.spark.rpc.RpcEnv;
+import org.apache.spark.storage.BlockManagerId;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.Function1;
@@ -36,6 +37,12 @@ public final class ExecutorEndpoint implements RpcEndpoint, AutoCloseable {
     this.rpcEnv = env.rpcEnv();
     this.handler = handler;
     this.reference = rpcEnv.setupEndpoint(NAME, this);
+  }
+
+  /** The host by which Spark knows an executor; empty before it does. On a cluster the plugin's context fails when asked. */
+  public static String host(SparkEnv env) {
+    BlockManagerId id = env.blockManager().blockManagerId();
+    return id == null ? "" : id.host();
   }
 
   /** What the plugin's {@code ask} takes: the message, with the way back to this endpoint. */

@@ -1,5 +1,6 @@
 package io.alchemist.spark.internal;
 
+import io.alchemist.spark.fleet.Link;
 import io.alchemist.spark.fleet.Message;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -12,8 +13,8 @@ import scala.jdk.javaapi.FutureConverters;
 import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
 
-/** The driver's way to an executor. Thread-safe. */
-public final class ExecutorLink {
+/** The driver's way to an executor, by Spark's own RPC. Thread-safe. */
+public final class ExecutorLink implements Link {
   private static final ClassTag<byte[]> BYTES = ClassTag$.MODULE$.apply(byte[].class);
 
   private final RpcEndpointRef reference;
@@ -22,7 +23,11 @@ public final class ExecutorLink {
     this.reference = reference;
   }
 
-  /** What an executor's hello says, or null where the object is something else. */
+  /**
+   * What an executor says, with or without the way back to it.
+   *
+   * @throws IllegalArgumentException when the object is something else
+   */
   public static Message message(Object received) {
     if (received instanceof byte[] bytes) {
       return Message.decode(bytes);
@@ -37,8 +42,12 @@ public final class ExecutorLink {
             + " is none of Alchemist's. Give driver and executors the same jars.");
   }
 
-  /** The way back that came with a hello. */
-  public static ExecutorLink back(Object received) {
+  /**
+   * The way back that came with a message.
+   *
+   * @throws IllegalArgumentException when none did
+   */
+  public static Link back(Object received) {
     if (received instanceof Object[] parts
         && parts.length == 2
         && parts[1] instanceof RpcEndpointRef reference) {
@@ -48,7 +57,7 @@ public final class ExecutorLink {
         "The executor's hello has no way back. Give driver and executors the same jars.");
   }
 
-  /** Asks; fails after {@code limit}, or when the executor is gone. */
+  @Override
   public CompletionStage<Message> ask(Message message, Duration limit) {
     try {
       Future<byte[]> reply = reference.ask(

@@ -10,7 +10,6 @@ import java.nio.file.Files;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
@@ -20,6 +19,7 @@ import org.apache.hadoop.fs.Path;
 final class AdapterStore {
   private static final String FOLDER = "adapters";
 
+  private final Configuration hadoop;
   private final Path folder;
   private final FileSystem files;
   private final ModelConfig model;
@@ -34,6 +34,7 @@ final class AdapterStore {
    * @param baseModel what the adapters are for, as users of the PEFT library name it
    */
   AdapterStore(Configuration hadoop, String warehouse, ModelConfig model, String baseModel) {
+    this.hadoop = hadoop;
     this.folder = new Path(warehouse, FOLDER);
     this.model = model;
     this.baseModel = baseModel;
@@ -58,7 +59,7 @@ final class AdapterStore {
     try {
       files.delete(target, true);
       files.mkdirs(folder);
-      if (isLocal()) {
+      if (isLocal(files)) {
         PeftDirectory.write(local(target), adapter, model, baseModel, optimizer);
         return;
       }
@@ -85,13 +86,14 @@ final class AdapterStore {
   Stored read(String path) {
     Path from = new Path(path);
     try {
-      if (isLocal()) {
+      FileSystem source = from.getFileSystem(hadoop); // it may lie outside of the warehouse
+      if (isLocal(source)) {
         return read(local(from));
       }
       java.nio.file.Path here = Files.createTempDirectory("alchemist-adapter");
       try {
         java.nio.file.Path copy = here.resolve("adapter");
-        files.copyToLocalFile(from, new Path(copy.toUri()));
+        source.copyToLocalFile(from, new Path(copy.toUri()));
         return read(copy);
       } finally {
         deleteRecursively(here);
@@ -106,8 +108,8 @@ final class AdapterStore {
     return new Stored(adapter, PeftDirectory.readOptimizer(directory, adapter, model));
   }
 
-  private boolean isLocal() {
-    return files instanceof LocalFileSystem || files.getScheme().equals("file");
+  private static boolean isLocal(FileSystem files) {
+    return files.getUri().getScheme().equals("file");
   }
 
   private static java.nio.file.Path local(Path path) {

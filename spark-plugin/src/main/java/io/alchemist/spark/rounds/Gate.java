@@ -76,10 +76,10 @@ final class Gate {
     String answer = "";
     try {
       JsonNode node = json.readTree(line);
-      node.path("messages")
-          .forEach(message -> messages.add(
-              new Message(message.path("role").asText(), message.path("content").asText())));
-      answer = node.path("answer").asText();
+      for (JsonNode message : node.path("messages")) {
+        messages.add(new Message(text(message, "role"), text(message, "content")));
+      }
+      answer = text(node, "answer");
     } catch (IOException e) {
       // told below
       messages.clear();
@@ -90,6 +90,14 @@ final class Gate {
               + " is none: each must be {\"messages\": [{\"role\": ..., \"content\": ...}], \"answer\": \"...\"}.");
     }
     return new GateExample(messages, null, answer, null);
+  }
+
+  private static String text(JsonNode node, String field) throws IOException {
+    JsonNode value = node.path(field);
+    if (!value.isTextual()) {
+      throw new IOException(field + " is no text");
+    }
+    return value.textValue();
   }
 
   /** Keeps a held-out example; the oldest goes when there are too many. */

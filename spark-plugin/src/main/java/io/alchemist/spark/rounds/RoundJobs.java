@@ -5,6 +5,7 @@ import io.alchemist.spark.fleet.Member;
 import io.alchemist.spark.internal.Placement;
 import io.alchemist.train.Reuse;
 import io.alchemist.weights.AdapterData;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.spark.api.java.JavaRDD;
@@ -23,12 +24,19 @@ final class RoundJobs {
 
   private final JavaSparkContext spark;
   private final Fleet fleet;
+  private final Duration patience;
   /** Numbers of drafts, below all that engines use themselves. */
   private final AtomicLong drafts = new AtomicLong(-1_000);
 
-  RoundJobs(JavaSparkContext spark, Fleet fleet) {
+  /**
+   * On the executors of a fleet.
+   *
+   * @param patience how long a job waits for an executor where none serves
+   */
+  RoundJobs(JavaSparkContext spark, Fleet fleet, Duration patience) {
     this.spark = spark;
     this.fleet = fleet;
+    this.patience = patience;
   }
 
   /** Examples, placed on executors; may be used for any number of jobs. */
@@ -47,13 +55,19 @@ final class RoundJobs {
     return new Examples(placement().place(trainable, "executor_id", "turn_id"), trainable.schema());
   }
 
-  /** Where jobs run: the executors that serve. */
+  /** Where jobs run: the executors that serve. One that was lost is replaced by Spark, and then loads the model. */
   private Placement placement() {
-    List<Member> ready = fleet.ready();
+    List<Member> ready;
+    try {
+      ready = fleet.awaitAnyReady(patience);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("The job ends while a round waits for an executor.", e);
+    }
     if (ready.isEmpty()) {
       throw new IllegalStateException(
-          "No executor serves, so nothing can be trained. Feedback is kept; look at the executors' states in the"
-              + " Alchemist tab.");
+          "No executor has served for " + patience.toSeconds() + " s, so nothing can be trained."
+              + " Feedback is kept; look at the executors' states in the Alchemist tab.");
     }
     return new Placement(ready.stream()
         .map(member -> new Placement.Site(member.host(), member.executorId()))

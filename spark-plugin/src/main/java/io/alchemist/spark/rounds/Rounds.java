@@ -9,6 +9,7 @@ import io.alchemist.feedback.VersionLog;
 import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.fleet.Fleet;
 import io.alchemist.weights.ModelConfig;
+import java.time.Duration;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -57,7 +58,7 @@ public final class Rounds {
         log,
         join,
         versions,
-        new RoundJobs(spark, fleet),
+        new RoundJobs(spark, fleet, Duration.ofMillis(AlchemistConf.START_TIMEOUT.in(conf))),
         gate,
         heldOut,
         new TrainingRound.RoundConfig(
@@ -91,5 +92,10 @@ public final class Rounds {
   /** The version that is served. */
   public long liveVersion() {
     return versions.liveVersion();
+  }
+
+  /** Where the adapter of a version lies, a PEFT directory. */
+  public String adapterPath(long version) {
+    return versions.path(version);
   }
 }

@@ -52,9 +52,9 @@ final class TrainingRound implements BatchHandler {
   private final RoundObserver observer;
   private long nextRound;
   private volatile boolean waiting;
-  /** Batches up to here may have been decided before this process began. */
+  /** The query whose {@code decidedBatch} is known. */
   private @Nullable String knownQuery;
-
+  /** Batches up to here may have been decided: by an earlier process, or by this one before the stream failed. */
   private long decidedBatch;
 
   /**
@@ -99,11 +99,18 @@ final class TrainingRound implements BatchHandler {
     long start = System.nanoTime();
     observer.reached(Step.BEGUN, queryId, batchId);
     RoundRecord decided = decidedBefore(queryId, batchId);
+    // Should it come again, because something fails from here on, the table is asked.
+    decidedBatch = Math.max(decidedBatch, batchId);
     if (decided != null) {
       LOG.info("Batch {} was decided before, as round {}", batchId, decided.round());
+      nextRound = Math.max(nextRound, decided.round() + 1);
       follow(decided, batch, RoundTimes.NONE);
-      return;
+    } else {
+      decide(batch, queryId, batchId, start);
     }
+  }
+
+  private void decide(Dataset<Row> batch, String queryId, long batchId, long start) {
     try (SortedBatch sorted = join.sort(batch, queryId, batchId, System.currentTimeMillis())) {
       observer.reached(Step.SORTED, queryId, batchId);
       if (changesNothing(sorted, queryId)) {
@@ -147,7 +154,7 @@ final class TrainingRound implements BatchHandler {
     return waiting;
   }
 
-  /** The outcome of a batch that an earlier process had decided. */
+  /** The outcome of a batch that has been decided before. */
   private @Nullable RoundRecord decidedBefore(String queryId, long batchId) {
     if (!queryId.equals(knownQuery)) {
       decidedBatch = rounds.last(queryId).map(RoundRecord::batchId).orElse(-1L);
@@ -306,20 +313,27 @@ final class TrainingRound implements BatchHandler {
     if (examples == null || first == null || !isAudited(round.round())) {
       return;
     }
-    // The base of this round is not live any more, but at hand: gradients are taken at it by its
-    // number.
-    GradientPart again =
-        jobs.gradientAsServed(examples, round.fromVersion(), outcome.baseAdapter, Reuse.NONE);
-    GradientReport reused = first.report();
+    // The base of this round is not live any more, but at hand: gradients are taken at it by its number. Both are taken
+    // now, one after the other, in turns, so that neither has the advantage of what ran before.
+    boolean reuseFirst = round.round() % 2 == 0;
+    GradientPart one = again(examples, round, outcome, reuseFirst ? Reuse.LOGGED : Reuse.NONE);
+    GradientPart two = again(examples, round, outcome, reuseFirst ? Reuse.NONE : Reuse.LOGGED);
+    GradientPart reused = reuseFirst ? one : two;
+    GradientPart recomputed = reuseFirst ? two : one;
     observer.audited(new Audit(
         round.round(),
-        reused.tokens(),
-        reused.reusedTokens(),
-        reused.busyNanos() / 1e9,
-        again.report().busyNanos() / 1e9,
+        reused.report().tokens(),
+        reused.report().reusedTokens(),
+        reused.report().busyNanos() / 1e9,
+        recomputed.report().busyNanos() / 1e9,
         first
             .gradient(config.model(), config.lora())
-            .relativeError(again.gradient(config.model(), config.lora()))));
+            .relativeError(recomputed.gradient(config.model(), config.lora()))));
+  }
+
+  private GradientPart again(
+      RoundJobs.Examples examples, RoundRecord round, Outcome outcome, Reuse reuse) {
+    return jobs.gradientAsServed(examples, round.fromVersion(), outcome.baseAdapter, reuse);
   }
 
   /** Spread evenly over the rounds. */

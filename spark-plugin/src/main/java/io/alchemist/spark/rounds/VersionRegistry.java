@@ -12,7 +12,6 @@ import io.alchemist.weights.AdapterData;
 import io.alchemist.weights.OptimizerState;
 import java.time.Instant;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.Consumer;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -165,19 +164,19 @@ final class VersionRegistry {
   void follow(RoundRecord round, Runnable recorded) {
     record(round);
     recorded.run();
+    Long live = round.toVersion();
+    // One that open() found may have been rolled back since it was decided.
+    if (live != null && live > newest) {
+      // What is written is what is served, also to those who come later.
+      load(live, store.path(live));
+      LOG.info("Version {} is live", live);
+    }
     Long candidate = round.candidateVersion();
     if (candidate != null) {
       newest = Math.max(newest, candidate);
     }
-    Long live = round.toVersion();
-    if (live == null) {
-      return;
+    if (live != null) {
+      fleet.serve(liveVersion, broadcast);
     }
-    if (live > liveVersion) {
-      // What is written is what is served, also to those who come later.
-      load(live, Objects.requireNonNull(store.path(live)));
-      LOG.info("Version {} is live", live);
-    }
-    fleet.serve(liveVersion, broadcast);
   }
 }

@@ -1,0 +1,41 @@
+package io.alchemist.spark;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import org.apache.spark.sql.SparkSession;
+
+/** The session that the tests of one JVM share: two threads, Delta, no UI and no plugin. */
+public final class TestSpark {
+  private TestSpark() {}
+
+  private static final class Shared {
+    static final SparkSession SESSION = start();
+  }
+
+  /** The session; started by the first who asks, ended with the JVM. */
+  public static SparkSession session() {
+    return Shared.SESSION;
+  }
+
+  private static SparkSession start() {
+    try {
+      return SparkSession.builder()
+          .master("local[2]")
+          .appName("tests")
+          .config("spark.ui.enabled", "false")
+          .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+          .config(
+              "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+          .config("spark.sql.shuffle.partitions", "2")
+          .config("spark.databricks.delta.snapshotPartitions", "2")
+          .config("spark.sql.session.timeZone", "UTC")
+          .config("spark.driver.host", "127.0.0.1")
+          .config(
+              "spark.sql.warehouse.dir", Files.createTempDirectory("spark-warehouse").toString())
+          .getOrCreate();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
