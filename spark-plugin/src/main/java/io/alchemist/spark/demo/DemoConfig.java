@@ -30,4 +30,9 @@ public record DemoConfig(
   public static DemoConfig defaults(long seed) {
     return new DemoConfig(UsersConfig.defaults(seed), 100, 7, 4, 6, new Goal(0.92, 0.04));
   }
+
+  /** Up to four minutes of chat by few users: a large model may be slow here, and training gets the time they leave. */
+  public static DemoConfig forAnyModel(long seed) {
+    return new DemoConfig(UsersConfig.patient(seed), 240, 30, 2, 30, new Goal(0.85, 0.1));
+  }
 }
