@@ -64,7 +64,7 @@ final class DemoCommand implements Callable<Integer> {
 
   @Option(
       names = "--seconds",
-      description = "How long users chat at most. Default: 100; 1500 with --model.")
+      description = "How long users chat at most. Default: 100; 240 with --model.")
   private @Nullable Double seconds;
 
   @Option(names = "--seed", description = "Of users and of what has changed. Default: ${DEFAULT-VALUE}.")

@@ -8,9 +8,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Spark as the demo wants it: small, on one machine, with the plugin and Delta. */
 final class DemoSession {
-  /** Of the embedded model's questions; other models are slower. */
-  private static final double OTHER_MODEL_SECONDS = 1_500;
-
   private DemoSession() {}
 
   static SparkSession start(String master, int port, Path model, Path warehouse) {
@@ -31,6 +28,11 @@ final class DemoSession {
         // New feedback makes a round as soon as the last one has ended.
         .config("spark.alchemist.round.interval", "0s")
         .config("spark.alchemist.reuse.auditFraction", "0.25")
+        // A busy machine shall not keep training waiting.
+        .config("spark.alchemist.serve.trainingPatience", "50ms")
+        .config("spark.alchemist.train.learningRate", "0.0007")
+        // Users write of turns that never were, and the demo is short.
+        .config("spark.alchemist.feedback.wait", "15s")
         .config("spark.alchemist.memory.host", "128m")
         .config("spark.alchemist.memory.device", cluster ? "1g" : "2g")
         .config("spark.alchemist.model", model.toString())
@@ -54,10 +56,7 @@ final class DemoSession {
   }
 
   static DemoConfig demoConfig(boolean otherModel, long seed, @Nullable Double seconds) {
-    DemoConfig config = DemoConfig.defaults(seed);
-    if (seconds != null) {
-      return config.within(seconds);
-    }
-    return otherModel ? config.within(OTHER_MODEL_SECONDS) : config;
+    DemoConfig config = otherModel ? DemoConfig.forAnyModel(seed) : DemoConfig.defaults(seed);
+    return seconds == null ? config : config.within(seconds);
   }
 }

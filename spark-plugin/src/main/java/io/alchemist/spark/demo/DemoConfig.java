@@ -35,4 +35,9 @@ public record DemoConfig(
   public DemoConfig within(double seconds) {
     return new DemoConfig(users, seconds, examEverySeconds, examConcurrency, quietSeconds, goal);
   }
+
+  /** Up to four minutes of chat by few users: a large model may be slow here, and training gets the time they leave. */
+  public static DemoConfig forAnyModel(long seed) {
+    return new DemoConfig(UsersConfig.patient(seed), 240, 30, 2, 30, new Goal(0.85, 0.1));
+  }
 }
