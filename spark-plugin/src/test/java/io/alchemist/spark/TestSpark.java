@@ -1,8 +1,11 @@
 package io.alchemist.spark;
 
+import io.alchemist.feedback.Tables;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
+import org.apache.commons.io.FileUtils;
 import org.apache.spark.sql.SparkSession;
 
 /** The session that the tests of one JVM share: two threads, Delta, no UI and no plugin. */
@@ -16,6 +19,30 @@ public final class TestSpark {
   /** The session; started by the first who asks, ended with the JVM. */
   public static SparkSession session() {
     return Shared.SESSION;
+  }
+
+  private static final class Empty {
+    static final Path WAREHOUSE = create();
+
+    private static Path create() {
+      try {
+        Path warehouse = Files.createTempDirectory("spark-tables");
+        new Tables(session(), warehouse.toString()).create();
+        return warehouse;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
+  /** Empty tables in a directory: a copy of some that were created once, which takes Delta seconds. */
+  public static Tables tables(Path warehouse) {
+    try {
+      FileUtils.copyDirectory(Empty.WAREHOUSE.toFile(), warehouse.toFile());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return new Tables(session(), warehouse.toString());
   }
 
   private static SparkSession start() {

@@ -314,8 +314,7 @@ class CollectorTest {
 
   @Test
   void theRowsFitTheTables(@TempDir Path warehouse) {
-    Tables tables = new Tables(TestSpark.session(), warehouse.toString());
-    tables.create();
+    Tables tables = TestSpark.tables(warehouse);
     FakeExecutor executor = executor("7");
     executor.answered("t1");
     executor.posted("f1");

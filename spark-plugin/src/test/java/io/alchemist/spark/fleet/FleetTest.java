@@ -27,7 +27,7 @@ class FleetTest {
   private static final Duration SHORT = Duration.ofMillis(50);
   private static final Duration LONG = Duration.ofSeconds(30);
 
-  private static Broadcast<AdapterData> adapter;
+  private static Broadcast<Packed<AdapterData>> adapter;
 
   private final Fleet fleet = new Fleet();
   private final FakeLink link = new FakeLink();
@@ -35,11 +35,11 @@ class FleetTest {
   @BeforeAll
   static void broadcast() {
     adapter = new JavaSparkContext(TestSpark.session().sparkContext())
-        .broadcast(new AdapterData(
+        .broadcast(new Packed<>(new AdapterData(
             1,
             1,
             new TreeMap<>(Map.of(
-                new Site(0, LinearLayer.Q), new Factors(new float[] {1}, new float[] {1})))));
+                new Site(0, LinearLayer.Q), new Factors(new float[] {1}, new float[] {1}))))));
   }
 
   @AfterAll

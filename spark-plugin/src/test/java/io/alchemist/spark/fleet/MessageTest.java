@@ -81,13 +81,13 @@ class MessageTest {
         new TreeMap<>(Map.of(
             new Site(0, LinearLayer.Q),
             new Factors(new float[] {1, 2}, new float[] {3, Float.MIN_VALUE}))));
-    Broadcast<AdapterData> broadcast =
-        new JavaSparkContext(TestSpark.session().sparkContext()).broadcast(adapter);
+    Broadcast<Packed<AdapterData>> broadcast =
+        new JavaSparkContext(TestSpark.session().sparkContext()).broadcast(new Packed<>(adapter));
     Message.Publish came =
         (Message.Publish) Message.decode(Message.encode(new Message.Publish(4, broadcast)));
     assertThat(came.version()).isEqualTo(4);
     assertThat(came.adapter().id()).isEqualTo(broadcast.id());
-    assertThat(came.adapter().value().factors()).usingRecursiveComparison().isEqualTo(adapter.factors());
+    assertThat(came.adapter().value().value().factors()).usingRecursiveComparison().isEqualTo(adapter.factors());
     broadcast.destroy();
   }
 
@@ -105,7 +105,7 @@ class MessageTest {
     byte[] bytes = Message.encode(new Message.Done());
     assertThatThrownBy(() -> Message.decode(Arrays.copyOf(bytes, bytes.length / 2)))
         .isInstanceOf(UncheckedIOException.class)
-        .hasMessage("Can't read a message");
+        .hasMessage("Can't read what driver or executor sent");
   }
 
   @Test
