@@ -237,7 +237,7 @@ final class TrainingRound implements BatchHandler {
       return;
     }
     Gate.Verdict verdict =
-        gate.judge(jobs, versions.liveVersion(), versions.liveAdapter(), candidate);
+        gate.judge(jobs::losses, versions.liveVersion(), versions.liveAdapter(), candidate);
     if (verdict != null) {
       outcome.lossBefore = verdict.before();
       outcome.lossAfter = verdict.after();
