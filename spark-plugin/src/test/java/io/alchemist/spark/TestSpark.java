@@ -57,6 +57,10 @@ public final class TestSpark {
           .config("spark.sql.shuffle.partitions", "2")
           .config("spark.databricks.delta.snapshotPartitions", "2")
           .config("spark.sql.session.timeZone", "UTC")
+          // A test's few rows are interpreted sooner than code for them is compiled.
+          .config("spark.sql.codegen.wholeStage", "false")
+          .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+          .config("spark.sql.adaptive.enabled", "false")
           .config("spark.driver.host", "127.0.0.1")
           .config(
               "spark.sql.warehouse.dir", Files.createTempDirectory("spark-warehouse").toString())

@@ -297,7 +297,8 @@ class CollectorTest {
     executor.answered("t1");
     ledger.failing = Table.TURNS;
     AtomicInteger rounds = new AtomicInteger();
-    try (Collector unused = new Collector(fleet, ledger, "app", 10, rounds::incrementAndGet)) {
+    try (Collector regular = new Collector(fleet, ledger, "app", 10, rounds::incrementAndGet)) {
+      assertThat(regular).isNotNull();
       Awaitility.await().atMost(LONG).until(() -> ledger.tried.size() >= 2);
       assertThat(rounds).hasValue(0);
       ledger.failing = null;
