@@ -8,9 +8,9 @@ import io.alchemist.spark.fleet.Member;
 import io.alchemist.spark.fleet.Message;
 import io.alchemist.spark.internal.ExecutorEndpoint;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.ArrayList;
 import java.util.concurrent.CompletableFuture;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
@@ -31,19 +31,21 @@ class AlchemistDriverPluginTest {
   @Test
   void refusesDynamicAllocation() {
     AlchemistDriverPlugin.check(conf().set("spark.dynamicAllocation.enabled", "false"));
-    assertThatThrownBy(() -> AlchemistDriverPlugin.check(
-            conf().set("spark.dynamicAllocation.enabled", "true")))
+    assertThatThrownBy(() ->
+            AlchemistDriverPlugin.check(conf().set("spark.dynamicAllocation.enabled", "true")))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("spark.dynamicAllocation.enabled is true: an executor that only serves looks idle"
-            + " to Spark, which would take it away. Set spark.dynamicAllocation.enabled=false.");
+        .hasMessage(
+            "spark.dynamicAllocation.enabled is true: an executor that only serves looks idle"
+                + " to Spark, which would take it away. Set spark.dynamicAllocation.enabled=false.");
   }
 
   @Test
   void saysHowToStartWithIt() {
     assertThatThrownBy(() -> AlchemistDriverPlugin.of(TestSpark.session().sparkContext()))
         .isInstanceOf(IllegalStateException.class)
-        .hasMessage("This Spark application was started without Alchemist's plugin, so its executors"
-            + " have no engine. Start it with spark.plugins=io.alchemist.spark.AlchemistPlugin.");
+        .hasMessage(
+            "This Spark application was started without Alchemist's plugin, so its executors"
+                + " have no engine. Start it with spark.plugins=io.alchemist.spark.AlchemistPlugin.");
   }
 
   @Test
@@ -65,14 +67,14 @@ class AlchemistDriverPluginTest {
       assertThat(plugin.fleet().members()).extracting(Member::executorId).containsExactly("1");
 
       plugin.fleet().drain(); // over Spark's RPC
-      Awaitility.await()
-          .atMost(Duration.ofSeconds(30))
-          .untilAsserted(() -> assertThat(heard).containsExactly(new Message.Drain()));
+      Awaitility.await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> assertThat(heard)
+          .containsExactly(new Message.Drain()));
     }
     assertThatThrownBy(
             () -> plugin.receive(Message.encode(new Message.Ready("1", "n", 80, "CPU", "small"))))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("The executor's hello has no way back. Give driver and executors the same jars.");
+        .hasMessage(
+            "The executor's hello has no way back. Give driver and executors the same jars.");
   }
 
   @Test

@@ -42,15 +42,13 @@ class ArchitectureTest {
           "org.apache.spark.sql.streaming",
           "org.apache.spark.sql.types",
           "org.apache.spark.sql.util")
-      .or(DescribedPredicate.describe(
-          "named for developers",
-          type -> Set.of(
-                  "org.apache.spark.network.util.JavaUtils",
-                  "org.apache.spark.scheduler.SparkListener",
-                  "org.apache.spark.scheduler.SparkListenerEvent",
-                  "org.apache.spark.scheduler.SparkListenerExecutorRemoved",
-                  "org.apache.spark.sql.catalyst.InternalRow")
-              .contains(type.getName())));
+      .or(DescribedPredicate.describe("named for developers", type -> Set.of(
+              "org.apache.spark.network.util.JavaUtils",
+              "org.apache.spark.scheduler.SparkListener",
+              "org.apache.spark.scheduler.SparkListenerEvent",
+              "org.apache.spark.scheduler.SparkListenerExecutorRemoved",
+              "org.apache.spark.sql.catalyst.InternalRow")
+          .contains(type.getName())));
 
   /** What each package may use of the others. {@code demo} is a program: nobody uses it. */
   private static final Map<String, Set<String>> MAY_USE = Map.of(
@@ -76,8 +74,7 @@ class ArchitectureTest {
         .that()
         .resideInAPackage(ROOT + "." + name + "..")
         .should()
-        .dependOnClassesThat(
-            resideInAPackage(ROOT + "..").and(not(resideInAnyPackage(allowed))))
+        .dependOnClassesThat(resideInAPackage(ROOT + "..").and(not(resideInAnyPackage(allowed))))
         .check(CLASSES);
   }
 

@@ -43,18 +43,12 @@ class StreamSupervisorTest {
       try {
         ended.await();
       } catch (InterruptedException e) {
-        throw FakeStream.<RuntimeException>undeclared(e);
+        Undeclared.raise(e);
       }
       Exception failure = why;
       if (failure != null) {
-        throw FakeStream.<RuntimeException>undeclared(failure);
+        Undeclared.raise(failure);
       }
-    }
-
-    /** As Scala throws what Java must declare. */
-    @SuppressWarnings("unchecked")
-    private static <T extends Throwable> T undeclared(Throwable thrown) throws T {
-      throw (T) thrown;
     }
 
     @Override

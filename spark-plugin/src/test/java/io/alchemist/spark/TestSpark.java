@@ -63,7 +63,8 @@ public final class TestSpark {
           .config("spark.sql.adaptive.enabled", "false")
           .config("spark.driver.host", "127.0.0.1")
           .config(
-              "spark.sql.warehouse.dir", Files.createTempDirectory("spark-warehouse").toString())
+              "spark.sql.warehouse.dir",
+              Files.createTempDirectory("spark-warehouse").toString())
           .getOrCreate();
     } catch (IOException e) {
       throw new UncheckedIOException(e);

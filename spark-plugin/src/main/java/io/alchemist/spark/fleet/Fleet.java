@@ -43,7 +43,8 @@ public final class Fleet {
     final int port;
     final String device;
     /** Null where there is no engine to talk to, or the executor is gone. */
-    @Nullable Link link;
+    @Nullable
+    Link link;
 
     State state;
     String detail;

@@ -121,8 +121,7 @@ final class Gate {
 
   /** Judges a candidate; null where there is nothing to judge by. */
   @Nullable
-  Verdict judge(
-      Losses means, long baseVersion, @Nullable AdapterData base, AdapterData candidate) {
+  Verdict judge(Losses means, long baseVersion, @Nullable AdapterData base, AdapterData candidate) {
     List<GateExample> examples = new ArrayList<>(fixed);
     examples.addAll(heldOut);
     if (examples.isEmpty()) {

@@ -77,7 +77,8 @@ class AlchemistConfTest {
   void asksForAModel() {
     assertThatThrownBy(() -> AlchemistConf.check(new SparkConf(false)))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageStartingWith("spark.alchemist.model is not set, and there is no default. The model:");
+        .hasMessageStartingWith(
+            "spark.alchemist.model is not set, and there is no default. The model:");
   }
 
   @ParameterizedTest
@@ -91,7 +92,9 @@ class AlchemistConfTest {
   void suggestsTheNearestKey(String unknown, String nearest) {
     assertThatThrownBy(() -> AlchemistConf.check(conf(unknown, "1")))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("%s is no setting of Alchemist. Did you mean %s? docs/configuration.md lists all.", unknown, nearest);
+        .hasMessage(
+            "%s is no setting of Alchemist. Did you mean %s? docs/configuration.md lists all.",
+            unknown, nearest);
   }
 
   @ParameterizedTest

@@ -48,8 +48,7 @@ class AlchemistExecutorPluginTest {
       }
       if (heardNow instanceof Hello) {
         long hellos = heard.stream().filter(Hello.class::isInstance).count();
-        return Message.encode(
-            hellos <= 3 ? new Message.NotYet() : new Message.Welcome(-1));
+        return Message.encode(hellos <= 3 ? new Message.NotYet() : new Message.Welcome(-1));
       }
       return Message.encode(new Message.Done());
     }
@@ -96,9 +95,8 @@ class AlchemistExecutorPluginTest {
   }
 
   private Failed awaitFailure() {
-    Awaitility.await()
-        .atMost(LONG)
-        .until(() -> driver.heard.stream().anyMatch(Failed.class::isInstance));
+    Awaitility.await().atMost(LONG).until(() -> driver.heard.stream()
+        .anyMatch(Failed.class::isInstance));
     return (Failed) driver.heard.get(driver.heard.size() - 1);
   }
 
@@ -144,16 +142,16 @@ class AlchemistExecutorPluginTest {
     plugin.shutdown();
     assertThat(driver.heard).doesNotHaveAnyElementsOfTypes(Message.Leaving.class);
     int heard = driver.heard.size();
-    Awaitility.await()
-        .during(Duration.ofMillis(300))
-        .atMost(LONG)
-        .untilAsserted(() -> assertThat(driver.heard).hasSize(heard));
+    Awaitility.await().during(Duration.ofMillis(300)).atMost(LONG).untilAsserted(() -> assertThat(
+            driver.heard)
+        .hasSize(heard));
   }
 
   @Test
   void aModelThatIsThereIsOpened() {
     // Its memory is too small, which is found out after the model was opened.
-    driver.conf
+    driver
+        .conf
         .set("spark.alchemist.model", Path.of("..", "models", "help-desk").toString())
         .set("spark.alchemist.memory.device", "1m");
     plugin.init(driver, Map.of());

@@ -194,7 +194,8 @@ class OutboxTest {
 
     assertThat(refusal(waiting).kind()).isEqualTo(Kind.UNAVAILABLE);
     assertThat(refusal(append("f2")))
-        .hasMessage("This executor ends before the feedback was committed; send it again, under the same id.");
+        .hasMessage(
+            "This executor ends before the feedback was committed; send it again, under the same id.");
     outbox.add(turn("t2"));
     assertThat(outbox.isEmpty()).isTrue();
   }

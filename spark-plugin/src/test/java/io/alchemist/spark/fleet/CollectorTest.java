@@ -8,6 +8,7 @@ import io.alchemist.feedback.Tables;
 import io.alchemist.feedback.Txn;
 import io.alchemist.serve.Feedback;
 import io.alchemist.spark.TestSpark;
+import io.alchemist.spark.Undeclared;
 import io.alchemist.spark.executor.Outbox;
 import io.alchemist.spark.fleet.Member.State;
 import io.alchemist.spark.fleet.Message.Collect;
@@ -55,19 +56,12 @@ class CollectorTest {
       }
       tried.add(txn);
       if (table == failing) {
-        throw FakeLedger.<RuntimeException>undeclared(
-            new SparkException("Job aborted due to stage failure"));
+        Undeclared.raise(new SparkException("Job aborted due to stage failure"));
       }
       if (done.getOrDefault(table + txn.appId(), -1L) < txn.version()) {
         done.put(table + txn.appId(), txn.version());
         rows.forEach(row -> ids.add(row.getString(0)));
       }
-    }
-
-    /** As Scala throws what Java must declare. */
-    @SuppressWarnings("unchecked")
-    private static <T extends Throwable> T undeclared(Throwable thrown) throws T {
-      throw (T) thrown;
     }
   }
 
@@ -81,12 +75,11 @@ class CollectorTest {
     public CompletionStage<Message> ask(Message message, Duration limit) {
       heard.add(message);
       if (silent) {
-        return CompletableFuture.failedFuture(
-            new TimeoutException("no answer within " + limit));
+        return CompletableFuture.failedFuture(new TimeoutException("no answer within " + limit));
       }
       if (message instanceof Collect collect) {
-        return CompletableFuture.completedFuture(outbox.collect(
-            collect.after(), collect.maxBytes(), ExecutorReport.NONE.at(1)));
+        return CompletableFuture.completedFuture(
+            outbox.collect(collect.after(), collect.maxBytes(), ExecutorReport.NONE.at(1)));
       }
       if (message instanceof Committed committed) {
         outbox.committed(committed.upTo());
@@ -218,7 +211,9 @@ class CollectorTest {
     silent.silent = true;
     collector.collect();
     assertThat(ledger.ids).containsExactly("t2");
-    assertThat(fleet.members()).extracting(Member::state).containsExactly(State.STARTING, State.READY);
+    assertThat(fleet.members())
+        .extracting(Member::state)
+        .containsExactly(State.STARTING, State.READY);
 
     silent.silent = false;
     collector.collect();
@@ -288,7 +283,10 @@ class CollectorTest {
     executor.answered("t2");
     collector().collect();
     assertThat(ledger.ids).containsExactly("t1", "t2");
-    assertThat(ledger.tried).extracting(Txn::appId).doesNotHaveDuplicates().allMatch(id -> id.startsWith("turns-app-"));
+    assertThat(ledger.tried)
+        .extracting(Txn::appId)
+        .doesNotHaveDuplicates()
+        .allMatch(id -> id.startsWith("turns-app-"));
   }
 
   @Test
@@ -304,9 +302,8 @@ class CollectorTest {
       ledger.failing = null;
       Awaitility.await().atMost(LONG).until(() -> rounds.get() >= 2);
       executor.answered("t2");
-      Awaitility.await()
-          .atMost(LONG)
-          .untilAsserted(() -> assertThat(ledger.ids).containsExactly("t1", "t2"));
+      Awaitility.await().atMost(LONG).untilAsserted(() -> assertThat(ledger.ids)
+          .containsExactly("t1", "t2"));
     }
     int ended = rounds.get();
     assertThat(executor.outbox.isEmpty()).isTrue();
@@ -319,8 +316,7 @@ class CollectorTest {
     FakeExecutor executor = executor("7");
     executor.answered("t1");
     executor.posted("f1");
-    Collector collector =
-        new Collector(fleet, tables::append, "app", NEVER_AGAIN_MILLIS, () -> {});
+    Collector collector = new Collector(fleet, tables::append, "app", NEVER_AGAIN_MILLIS, () -> {});
     collectors.add(collector);
     collector.collect();
 

@@ -12,9 +12,9 @@ import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.util.ArrowUtils;
 import org.apache.spark.unsafe.types.UTF8String;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.api.Test;
 
 class ArrowBatchesTest {
   private static final StructType SCHEMA = new StructType().add("id", "string");
@@ -39,7 +39,8 @@ class ArrowBatchesTest {
           }
         }))
         .isEqualTo(batches);
-    assertThat(seen).isEqualTo(IntStream.range(0, count).mapToObj(i -> "row " + i).toList());
+    assertThat(seen)
+        .isEqualTo(IntStream.range(0, count).mapToObj(i -> "row " + i).toList());
     assertThat(sizes).hasSize(batches).allMatch(size -> size > 0 && size <= 10);
   }
 

@@ -32,8 +32,8 @@ class PlacementTest {
       new StructType().add("turn_id", "string").add("executor_id", "string");
 
   private final SparkSession spark = TestSpark.session();
-  private final Placement placement =
-      new Placement(List.of(new Site("node-a", "7"), new Site("node-b", "12"), new Site("node-a", "3")));
+  private final Placement placement = new Placement(
+      List.of(new Site("node-a", "7"), new Site("node-b", "12"), new Site("node-a", "3")));
 
   private Dataset<Row> rows(int count, List<@Nullable String> executors) {
     List<Row> rows = new ArrayList<>();
@@ -51,10 +51,10 @@ class PlacementTest {
   @Test
   void everyRowLandsInThePartitionOfItsExecutor() {
     List<String> executors = List.of("3", "7", "12");
-    JavaRDD<InternalRow> placed =
-        placement.place(rows(60, executors), "executor_id", "turn_id");
-    List<List<String>> found =
-        placed.map(row -> row.getString(1)).glom().collect().stream().map(List::copyOf).toList();
+    JavaRDD<InternalRow> placed = placement.place(rows(60, executors), "executor_id", "turn_id");
+    List<List<String>> found = placed.map(row -> row.getString(1)).glom().collect().stream()
+        .map(List::copyOf)
+        .toList();
     assertThat(found).hasSize(3);
     assertThat(found.get(0)).hasSize(20).containsOnly("7");
     assertThat(found.get(1)).hasSize(20).containsOnly("12");
@@ -89,8 +89,7 @@ class PlacementTest {
 
   @Test
   void preferredLocationsAreAsSparkReadsThem() {
-    JavaRDD<InternalRow> placed =
-        placement.place(rows(3, List.of("3")), "executor_id", "turn_id");
+    JavaRDD<InternalRow> placed = placement.place(rows(3, List.of("3")), "executor_id", "turn_id");
     Map<Integer, String> locations = new HashMap<>();
     for (Partition partition : placed.rdd().partitions()) {
       List<String> preferred =
@@ -102,8 +101,7 @@ class PlacementTest {
           partition.index(),
           ((ExecutorCacheTaskLocation) parsed).executorId() + " on " + parsed.host());
     }
-    assertThat(locations)
-        .isEqualTo(Map.of(0, "7 on node-a", 1, "12 on node-b", 2, "3 on node-a"));
+    assertThat(locations).isEqualTo(Map.of(0, "7 on node-a", 1, "12 on node-b", 2, "3 on node-a"));
   }
 
   @Test
@@ -113,8 +111,7 @@ class PlacementTest {
         .map(row -> row.getString(0))
         .filter(id -> !id.isEmpty());
     // By the scheduler's eyes: it follows narrow dependencies down to the placed RDD.
-    assertThat(CollectionConverters.asJava(
-            spark.sparkContext().getPreferredLocs(mapped.rdd(), 1)))
+    assertThat(CollectionConverters.asJava(spark.sparkContext().getPreferredLocs(mapped.rdd(), 1)))
         .extracting(TaskLocation::toString)
         .containsExactly("executor_node-b_12");
   }

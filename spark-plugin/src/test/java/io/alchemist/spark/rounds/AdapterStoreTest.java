@@ -67,9 +67,7 @@ class AdapterStoreTest {
     AdapterStore store = store(scheme);
     store.write(7, SmallModel.adapter(9), STATE);
     store.write(7, ADAPTER, STATE);
-    assertThat(store.read(store.path(7)).adapter())
-        .usingRecursiveComparison()
-        .isEqualTo(ADAPTER);
+    assertThat(store.read(store.path(7)).adapter()).usingRecursiveComparison().isEqualTo(ADAPTER);
   }
 
   @Test
@@ -79,7 +77,9 @@ class AdapterStoreTest {
     Files.createDirectories(partial);
     Files.writeString(partial.resolve("rest"), "of a process that died");
     store.write(7, ADAPTER, STATE);
-    assertThat(files()).allMatch(file -> file.startsWith("adapters/v7/")).doesNotContain("adapters/v7/rest");
+    assertThat(files())
+        .allMatch(file -> file.startsWith("adapters/v7/"))
+        .doesNotContain("adapters/v7/rest");
   }
 
   @ParameterizedTest
@@ -96,8 +96,7 @@ class AdapterStoreTest {
 
   @Test
   void pathsAreWhole() {
-    assertThat(store("").path(3))
-        .isEqualTo("file:" + directory.resolve("ware house/adapters/v3"));
+    assertThat(store("").path(3)).isEqualTo("file:" + directory.resolve("ware house/adapters/v3"));
     assertThat(store("fake:").path(3))
         .isEqualTo("fake:" + directory.resolve("ware house/adapters/v3"));
   }

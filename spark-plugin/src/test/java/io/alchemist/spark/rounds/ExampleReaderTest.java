@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.LongUnaryOperator;
+import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -24,7 +25,6 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.jspecify.annotations.Nullable;
-import net.jqwik.api.Example;
 
 /** Rows as they come out of a sorted batch become examples, through Arrow. */
 class ExampleReaderTest {
@@ -83,13 +83,14 @@ class ExampleReaderTest {
 
   @Property(tries = 20)
   void everyRowBecomesItsExample(
-      @ForAll @Size(min = 1, max = 20) List<@Size(min = 1, max = 30) List<@IntRange(min = 0, max = 500) Integer>> prompts,
+      @ForAll @Size(min = 1, max = 20)
+          List<@Size(min = 1, max = 30) List<@IntRange(min = 0, max = 500) Integer>> prompts,
       @ForAll @Size(min = 1, max = 30) List<@IntRange(min = 0, max = 500) Integer> completion) {
     List<Given> given = new ArrayList<>();
     int[] answer = completion.stream().mapToInt(i -> i).toArray();
     for (int i = 0; i < prompts.size(); i++) {
-      given.add(new Given(
-          "f" + i, i, prompts.get(i).stream().mapToInt(t -> t).toArray(), answer, null));
+      given.add(
+          new Given("f" + i, i, prompts.get(i).stream().mapToInt(t -> t).toArray(), answer, null));
     }
     read(given, version -> version + 100, reader -> {
       for (int i = 0; i < given.size(); i++) {
@@ -115,7 +116,8 @@ class ExampleReaderTest {
 
   @Example
   void anIdMayBeAnyText() {
-    assertThat(example(new Given("é-東-🙂", 1, new int[] {1}, new int[] {2}, null)).id())
+    assertThat(
+            example(new Given("é-東-🙂", 1, new int[] {1}, new int[] {2}, null)).id())
         .isEqualTo("é-東-🙂");
   }
 
@@ -123,7 +125,8 @@ class ExampleReaderTest {
   void anEmptyAnswerTeachesNothing() {
     assertThatThrownBy(() -> example(new Given("f", 1, new int[] {1}, new int[0], null)))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("Example 'f' has no token with a weight, so there is nothing to learn from it.");
+        .hasMessage(
+            "Example 'f' has no token with a weight, so there is nothing to learn from it.");
   }
 
   @Example

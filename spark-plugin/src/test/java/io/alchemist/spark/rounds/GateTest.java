@@ -58,12 +58,15 @@ class GateTest {
   @Test
   void readsConversations() throws IOException {
     judge(gate(file(GOOD, "  ", GOOD), 10, 0), 1, 1);
-    assertThat(judgedBy).hasSize(2).containsOnly(new GateExample(
-        List.of(
-            new GateExample.Message("system", "be brief"), new GateExample.Message("user", "wo?")),
-        null,
-        "Köln",
-        null));
+    assertThat(judgedBy)
+        .hasSize(2)
+        .containsOnly(new GateExample(
+            List.of(
+                new GateExample.Message("system", "be brief"),
+                new GateExample.Message("user", "wo?")),
+            null,
+            "Köln",
+            null));
   }
 
   @Test
@@ -91,8 +94,9 @@ class GateTest {
     String file = file(GOOD, "", line);
     assertThatThrownBy(() -> gate(file, 10, 0))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("Line 3 of the gate's examples in " + file
-            + " is none: each must be {\"messages\": [{\"role\": ..., \"content\": ...}], \"answer\": \"...\"}.");
+        .hasMessage(
+            "Line 3 of the gate's examples in " + file
+                + " is none: each must be {\"messages\": [{\"role\": ..., \"content\": ...}], \"answer\": \"...\"}.");
   }
 
   @Test

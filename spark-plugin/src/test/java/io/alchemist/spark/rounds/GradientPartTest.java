@@ -96,8 +96,9 @@ class GradientPartTest {
     GradientPart part = new GradientPart("1");
     part.add(one);
     assertThat(unflatten(part).relativeError(one)).isZero();
-    one.values().forEach((id, matrix) ->
-        assertThat(unflatten(part).values().get(id)).as("%s", id).containsExactly(matrix));
+    one.values()
+        .forEach((id, matrix) ->
+            assertThat(unflatten(part).values().get(id)).as("%s", id).containsExactly(matrix));
   }
 
   @Test
@@ -134,10 +135,11 @@ class GradientPartTest {
     GradientPart part = new GradientPart("1");
     part.add(gradient(new Random(5)));
     GradientPart other = new GradientPart("2");
-    other.add(new HostGradient(
-        Map.of(ParameterId.loraA(0, LinearLayer.Q), new float[3]), report(1, 1)));
+    other.add(
+        new HostGradient(Map.of(ParameterId.loraA(0, LinearLayer.Q), new float[3]), report(1, 1)));
     assertThatThrownBy(() -> part.plus(other))
         .isInstanceOf(IllegalStateException.class)
-        .hasMessage("Executors sent gradients of 144 and 3 numbers: they run with different settings.");
+        .hasMessage(
+            "Executors sent gradients of 144 and 3 numbers: they run with different settings.");
   }
 }

@@ -33,8 +33,8 @@ class TrainingRoundTest {
   private final Path warehouse;
   private final Tables tables;
   private final RoundLog log;
-  private final AdapterOptimizer optimizer = new AdapterOptimizer(
-      SmallModel.CONFIG, SmallModel.TRAINABLE, SmallModel.OPTIMIZER);
+  private final AdapterOptimizer optimizer =
+      new AdapterOptimizer(SmallModel.CONFIG, SmallModel.TRAINABLE, SmallModel.OPTIMIZER);
   private final List<Step> steps = new ArrayList<>();
   private final List<RoundRecord> ended = new ArrayList<>();
   private @Nullable Step failing;
@@ -104,15 +104,13 @@ class TrainingRoundTest {
     failing = Step.QUARANTINED;
     assertThatThrownBy(() -> rounds.handler().handle(batch("f1", "f2"), "q", 0))
         .hasMessage("failed at QUARANTINED");
-    assertThat(steps)
-        .containsExactly(Step.BEGUN, Step.SORTED, Step.DECIDED, Step.QUARANTINED);
+    assertThat(steps).containsExactly(Step.BEGUN, Step.SORTED, Step.DECIDED, Step.QUARANTINED);
     assertThat(ended).isEmpty();
 
     failing = null;
     steps.clear();
     rounds.handler().handle(batch("f1", "f2"), "q", 0); // the stream comes again, in this process
-    assertThat(steps)
-        .containsExactly(Step.BEGUN, Step.QUARANTINED, Step.RECORDED, Step.PUBLISHED);
+    assertThat(steps).containsExactly(Step.BEGUN, Step.QUARANTINED, Step.RECORDED, Step.PUBLISHED);
     assertThat(ended).extracting(RoundRecord::round).containsExactly(1L);
     assertThat(quarantined()).isEqualTo(2);
 
@@ -137,8 +135,7 @@ class TrainingRoundTest {
     steps.clear();
     Rounds next = rounds();
     next.handler().handle(batch("f1"), "q", 0);
-    assertThat(steps)
-        .containsExactly(Step.BEGUN, Step.QUARANTINED, Step.RECORDED, Step.PUBLISHED);
+    assertThat(steps).containsExactly(Step.BEGUN, Step.QUARANTINED, Step.RECORDED, Step.PUBLISHED);
     assertThat(quarantined()).isEqualTo(1);
     assertThat(next.liveVersion()).isEqualTo(1);
   }

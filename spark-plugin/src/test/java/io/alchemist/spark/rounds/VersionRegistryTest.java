@@ -46,8 +46,8 @@ class VersionRegistryTest {
     this.warehouse = warehouse;
     Tables tables = TestSpark.tables(warehouse);
     this.log = new VersionLog(tables);
-    this.store = new AdapterStore(
-        new Configuration(false), warehouse.toString(), SmallModel.CONFIG, "base");
+    this.store =
+        new AdapterStore(new Configuration(false), warehouse.toString(), SmallModel.CONFIG, "base");
     fleet.ready(new Message.Ready("1", "node", 1, "CPU", "small"), (message, limit) -> {
       if (message instanceof Publish publish) {
         published.add(publish);
@@ -63,8 +63,8 @@ class VersionRegistryTest {
 
   /** As of a process that has just started. */
   private VersionRegistry registry() {
-    AdapterOptimizer optimizer = new AdapterOptimizer(
-        SmallModel.CONFIG, SmallModel.TRAINABLE, SmallModel.OPTIMIZER);
+    AdapterOptimizer optimizer =
+        new AdapterOptimizer(SmallModel.CONFIG, SmallModel.TRAINABLE, SmallModel.OPTIMIZER);
     optimizers.add(optimizer);
     return new VersionRegistry(
         new JavaSparkContext(TestSpark.session().sparkContext()),
@@ -189,7 +189,10 @@ class VersionRegistryTest {
     VersionRegistry registry = registry();
     AdapterData lost = train(registry, 1);
     AdapterData again = train(registry, 1);
-    assertThat(again).as("begins at the live version").usingRecursiveComparison().isEqualTo(lost);
+    assertThat(again)
+        .as("begins at the live version")
+        .usingRecursiveComparison()
+        .isEqualTo(lost);
     assertThat(registry.nextVersion()).isEqualTo(2);
   }
 
@@ -202,8 +205,7 @@ class VersionRegistryTest {
     first.follow(RoundRecords.live(1, 3), () -> {});
     VersionRecord two = log.all().get(1);
     log.append(
-        List.of(
-            withdrawn(log.all().get(2), Status.ROLLED_BACK), withdrawn(two, Status.LIVE)),
+        List.of(withdrawn(log.all().get(2), Status.ROLLED_BACK), withdrawn(two, Status.LIVE)),
         new Txn("by hand", 0));
 
     VersionRegistry next = opened(RoundRecords.live(1, 3));
