@@ -143,11 +143,12 @@ class CollectorTest {
     CompletableFuture<Void> posted = one.posted("f1");
     one.answered("t1");
     two.answered("t2");
-    two.posted("f2");
+    CompletableFuture<Void> other = two.posted("f2");
 
     assertThat(collector.collect()).isFalse();
     assertThat(ledger.ids).containsExactly("t1", "t2", "f1", "f2");
     assertThat(posted).isCompletedWithValue(null);
+    assertThat(other).isCompletedWithValue(null);
     assertThat(fleet.members()).extracting(Member::collected).containsExactly(2L, 2L);
     assertThat(fleet.members()).extracting(m -> m.report().version()).containsOnly(1L);
   }
@@ -173,16 +174,18 @@ class CollectorTest {
     Collector collector = collector();
     FakeExecutor executor = executor("1");
     executor.answered("t1");
-    executor.posted("f1");
+    CompletableFuture<Void> posted = executor.posted("f1");
     ledger.failing = Table.FEEDBACK;
     assertThatThrownBy(collector::collect).isInstanceOf(SparkException.class);
     executor.answered("t2");
     assertThatThrownBy(collector::collect).isInstanceOf(SparkException.class);
     assertThat(executor.heard).as("nothing more is fetched").hasSize(1);
     assertThat(ledger.ids).containsExactly("t1");
+    assertThat(posted).isNotDone();
 
     ledger.failing = null;
     collector.collect();
+    assertThat(posted).isCompletedWithValue(null);
     assertThat(ledger.ids).containsExactly("t1", "f1", "t2");
     assertThat(ledger.tried).extracting(Txn::version).containsExactly(0L, 0L, 0L, 0L, 0L, 0L, 1L);
     assertThat(executor.outbox.isEmpty()).isTrue();
@@ -315,11 +318,12 @@ class CollectorTest {
     Tables tables = TestSpark.tables(warehouse);
     FakeExecutor executor = executor("7");
     executor.answered("t1");
-    executor.posted("f1");
+    CompletableFuture<Void> posted = executor.posted("f1");
     Collector collector = new Collector(fleet, tables::append, "app", NEVER_AGAIN_MILLIS, () -> {});
     collectors.add(collector);
     collector.collect();
 
+    assertThat(posted).isCompletedWithValue(null);
     Row turn = tables.read(Table.TURNS).head();
     assertThat(turn.<String>getAs("turn_id")).isEqualTo("t1");
     assertThat(turn.<String>getAs("executor_id")).isEqualTo("7");

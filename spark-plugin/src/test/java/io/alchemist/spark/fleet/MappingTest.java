@@ -41,7 +41,7 @@ class MappingTest {
 
   @Test
   void aTurnOfTokensHasNoQuestion() {
-    Turn turn = new Turn("id", 3, PROMPT, COMPLETION, LOG_PROBS, 0, FinishReason.values()[0], 1);
+    Turn turn = new Turn("id", 3, PROMPT, COMPLETION, LOG_PROBS, 0, FinishReason.STOP, 1);
     ServedTurn served = ServedTurn.of(new AnsweredTurn(turn, "c", null, null, "so", 1, 0));
     assertThat(served.user()).isNull();
     assertThat(served.promptText()).isNull();

@@ -44,6 +44,7 @@ class ExampleReaderTest {
     MODEL.close();
   }
 
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Given(
       String id, long version, int[] prompt, int[] completion, @Nullable String target) {
     InternalRow row() {

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import net.jqwik.api.ForAll;
@@ -78,8 +79,9 @@ class GradientPartTest {
     HostGradient all = unflatten(parts.get(0));
     assertThat(all.values().keySet()).isEqualTo(sums.keySet());
     all.values().forEach((id, matrix) -> {
+      double[] sum = Objects.requireNonNull(sums.get(id));
       for (int i = 0; i < matrix.length; i++) {
-        assertThat((double) matrix[i]).as("%s[%d]", id, i).isCloseTo(sums.get(id)[i], within(1e-5));
+        assertThat((double) matrix[i]).as("%s[%d]", id, i).isCloseTo(sum[i], within(1e-5));
       }
     });
     assertThat(all.report())

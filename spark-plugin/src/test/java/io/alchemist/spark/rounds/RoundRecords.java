@@ -6,11 +6,8 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Rounds as a table has them. */
+/** Rounds as a table has them. They end tomorrow, after whatever a test does itself. */
 final class RoundRecords {
-  /** Rounds of a test end after whatever it does itself. */
-  private static final Instant TOMORROW = Instant.now().plus(1, ChronoUnit.DAYS);
-
   private RoundRecords() {}
 
   /** A round that trained nothing and held out some feedback. */
@@ -64,6 +61,6 @@ final class RoundRecords {
         null,
         1,
         0.1,
-        TOMORROW.plusSeconds(round));
+        Instant.now().plus(1, ChronoUnit.DAYS).plusSeconds(round));
   }
 }
