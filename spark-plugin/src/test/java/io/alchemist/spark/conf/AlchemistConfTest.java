@@ -5,7 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.LoraSpec;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.Test;
@@ -158,5 +166,27 @@ class AlchemistConfTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("spark.alchemist.lora.targets: No linear layer is called '")
         .hasMessageContaining("q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
+  }
+
+  /** In error texts, comments and documentation. */
+  @Test
+  void everyKeyThatIsNamedAnywhereExists() throws IOException {
+    Pattern named = Pattern.compile("spark\\.alchemist(\\.[a-z][a-zA-Z]*)+");
+    Set<String> known = entries().map(ConfEntry::key).collect(Collectors.toSet());
+    List<String> unknown = new ArrayList<>();
+    for (String folder : List.of("src/main/java", "../docs", "../conf")) {
+      try (Stream<Path> files = Files.walk(Path.of(folder))) {
+        for (Path file : files.filter(Files::isRegularFile).toList()) {
+          named
+              .matcher(Files.readString(file))
+              .results()
+              .map(MatchResult::group)
+              .filter(
+                  key -> known.stream().noneMatch(k -> k.equals(key) || k.startsWith(key + ".")))
+              .forEach(key -> unknown.add(key + " in " + file));
+        }
+      }
+    }
+    assertThat(unknown).isEmpty();
   }
 }
