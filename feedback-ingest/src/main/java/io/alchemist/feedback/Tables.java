@@ -93,10 +93,11 @@ public final class Tables {
       try {
         spark.sql(ddl(table));
         return spark.read().format("delta").load(path(table)).schema();
-      } catch (RuntimeException e) {
+      } catch (Exception e) { // some are checked, though Scala does not say so
         // Another process may be at it, and Delta has many exceptions for that.
         if (attempt == CREATE_ATTEMPTS) {
-          throw e;
+          throw new IllegalStateException(
+              "The table " + table.tableName() + " cannot be created in " + path(table) + ".", e);
         }
         LOG.debug("Table {} was not created at attempt {}", table.tableName(), attempt, e);
         pause();

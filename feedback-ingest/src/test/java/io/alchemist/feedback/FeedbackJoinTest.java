@@ -40,7 +40,8 @@ class FeedbackJoinTest {
     tables = TestSpark.tables(directory);
     log = new RoundLog(tables);
     join = new FeedbackJoin(tables, log, RULES);
-    append(Table.TURNS, turn("t1"), turn("t2", NOON.plusSeconds(86_400), 4, 5), turn("empty", NOON));
+    append(
+        Table.TURNS, turn("t1"), turn("t2", NOON.plusSeconds(86_400), 4, 5), turn("empty", NOON));
   }
 
   private void append(Table table, Row... rows) {
