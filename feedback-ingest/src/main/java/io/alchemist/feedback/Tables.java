@@ -1,13 +1,18 @@
 package io.alchemist.feedback;
 
+import static org.apache.spark.sql.functions.broadcast;
+
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.slf4j.Logger;
@@ -78,6 +83,13 @@ public final class Tables {
   public void append(Table table, Dataset<Row> rows, Txn txn) {
     // Not coalesce: that would compute the rows in one task, too.
     write(table, rows.repartition(1), txn);
+  }
+
+  /** Strings as a small table to join with: a filter with thousands of literals takes Spark longer to plan than to run. */
+  Dataset<Row> strings(String column, Collection<String> values) {
+    List<Row> rows = values.stream().map(RowFactory::create).toList();
+    return broadcast(
+        spark.createDataFrame(rows, new StructType().add(column, DataTypes.StringType)));
   }
 
   private void write(Table table, Dataset<Row> rows, Txn txn) {
