@@ -10,7 +10,6 @@ import io.alchemist.feedback.RoundRecord.Quarantined;
 import io.alchemist.feedback.RoundRecord.Waiting;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -21,6 +20,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.jspecify.annotations.Nullable;
@@ -44,15 +44,22 @@ public final class FeedbackJoin {
       .add("completion", DataTypes.createArrayType(DataTypes.IntegerType))
       .add("target", DataTypes.StringType);
 
+  private static final StructType CHOSEN =
+      new StructType().add("id", DataTypes.StringType).add("fingerprint", DataTypes.LongType);
+
   private final Tables tables;
   private final RoundLog rounds;
   private final TurnLookup turns;
   private final FeedbackRules rules;
 
-  /** Over tables that exist. */
-  public FeedbackJoin(Tables tables, FeedbackRules rules) {
+  /**
+   * Over tables that exist.
+   *
+   * @param rounds the log that outcomes are appended to
+   */
+  public FeedbackJoin(Tables tables, RoundLog rounds, FeedbackRules rules) {
     this.tables = tables;
-    this.rounds = new RoundLog(tables);
+    this.rounds = rounds;
     this.turns = new TurnLookup(tables);
     this.rules = rules;
   }
@@ -128,19 +135,22 @@ public final class FeedbackJoin {
     if (wanted.isEmpty()) {
       return tables.spark().createDataFrame(List.of(), TRAINABLE);
     }
-    Map<String, Instant> wantedTurns = new HashMap<>(endedAt);
-    wantedTurns.keySet().retainAll(values(wanted, JudgedRow::turnId));
-    Dataset<Row> feedback = rows.where(
-            col("judged.key").isin(values(wanted, JudgedRow::id).toArray()))
-        // Of rows with one id, the one that was chosen.
-        .where(
-            col("fingerprint").isin(wanted.stream().map(JudgedRow::fingerprint).toArray()))
+    Set<Instant> times = new HashSet<>();
+    List<Row> chosen = new ArrayList<>();
+    for (JudgedRow row : wanted) {
+      times.add(Objects.requireNonNull(endedAt.get(row.turnId())));
+      chosen.add(RowFactory.create(row.id(), row.fingerprint()));
+    }
+    // Of rows with one id, the one that was chosen.
+    Dataset<Row> feedback = rows.join(
+            broadcast(tables.spark().createDataFrame(chosen, CHOSEN)),
+            new String[] {"id", "fingerprint"})
         .select(
             col("id").as("feedback_id"),
             col("turn_id"),
             when(col("kind").equalTo(Kind.CORRECTION.label()), col("text")).as("target"));
     return turns
-        .rows(wantedTurns)
+        .around(times)
         .join(broadcast(feedback), "turn_id")
         .where(col("target").isNotNull().or(size(col("completion")).gt(0)))
         // The same row may have been written twice, feedback and turns alike.

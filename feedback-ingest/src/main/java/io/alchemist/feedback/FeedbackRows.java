@@ -5,6 +5,8 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.udf;
 import static org.apache.spark.sql.functions.xxhash64;
+import static org.apache.spark.sql.types.DataTypes.StringType;
+import static org.apache.spark.sql.types.DataTypes.TimestampType;
 
 import io.alchemist.feedback.FeedbackRules.Fault;
 import io.alchemist.feedback.FeedbackRules.Kind;
@@ -17,7 +19,6 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.api.java.UDF7;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
@@ -26,34 +27,30 @@ import org.apache.spark.sql.types.StructType;
  * remembered, and {@code reason} and {@code detail} of what is wrong with it by itself.
  */
 final class FeedbackRows {
-  private static final StructType JUDGED = new StructType()
-      .add("key", DataTypes.StringType)
-      .add("reason", DataTypes.StringType)
-      .add("detail", DataTypes.StringType);
+  private static final StructType JUDGED =
+      new StructType().add("key", StringType).add("reason", StringType).add("detail", StringType);
 
   private FeedbackRows() {}
 
   /** The batch's rows, and those of {@code waiting} that are still in the table. */
   static Dataset<Row> of(
       Dataset<Row> batch, List<Waiting> waiting, Tables tables, FeedbackRules rules) {
-    Dataset<Row> rows = batch
-        .select(Table.FEEDBACK.columns())
-        .withColumn("fingerprint", fingerprint())
-        .withColumn("since", lit(null).cast(DataTypes.TimestampType));
+    Dataset<Row> rows = batch.select(Table.FEEDBACK.columns(
+        fingerprint().as("fingerprint"), lit(null).cast(TimestampType).as("since")));
     if (!waiting.isEmpty()) {
-      rows = rows.unionByName(waiting(waiting, tables));
+      rows = rows.union(waiting(waiting, tables));
     }
-    return rows.withColumn(
-        "judged",
-        judge(rules)
-            .apply(
-                col("id"),
-                col("turn_id"),
-                col("kind"),
-                col("score"),
-                col("text"),
-                col("rejected"),
-                col("user")));
+    Column judged = judge(rules)
+        .apply(
+            col("id"),
+            col("turn_id"),
+            col("kind"),
+            col("score"),
+            col("text"),
+            col("rejected"),
+            col("user"));
+    return rows.select(
+        Table.FEEDBACK.columns(col("fingerprint"), col("since"), judged.as("judged")));
   }
 
   /** Collects everything but texts. */
@@ -99,16 +96,15 @@ final class FeedbackRows {
 
   private static Dataset<Row> waiting(List<Waiting> waiting, Tables tables) {
     List<Row> wanted = waiting.stream().map(Waiting::toRow).toList();
-    Object[] ids = waiting.stream().map(Waiting::id).toArray();
     Dataset<Row> since = tables.spark().createDataFrame(wanted, Waiting.SCHEMA);
     // By the fingerprint too: a row with the same id that came later must not take the place of the
     // one that waits.
     return tables
         .read(Table.FEEDBACK)
-        .where(col("id").isin(ids))
         .withColumn("fingerprint", fingerprint())
         .join(broadcast(since), new String[] {"id", "fingerprint"})
-        .dropDuplicates(new String[] {"id"});
+        .dropDuplicates(new String[] {"id"})
+        .select(Table.FEEDBACK.columns(col("fingerprint"), col("since")));
   }
 
   private static Column fingerprint() {

@@ -1,6 +1,8 @@
 package io.alchemist.feedback;
 
+import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.spark.api.java.function.VoidFunction2;
 import org.apache.spark.sql.Dataset;
@@ -11,11 +13,15 @@ import org.apache.spark.sql.streaming.Trigger;
 
 /**
  * The streaming query on the table {@code feedback}. Rows that are appended come to a {@link BatchHandler}, all that are
- * there already at first. What others change or delete does not come and does not disturb it. Thread-safe.
+ * there already at first. Commits of others that change or delete rows are passed over, rows that a MERGE adds included,
+ * and compaction does not disturb it. When somebody adds a column to the table, Delta ends the query; started again, it goes on.
+ * Thread-safe.
  */
 public final class FeedbackStream implements AutoCloseable {
   /** Where Spark tells a batch's thread which query it works for. */
   private static final String QUERY_ID = "sql.streaming.queryId";
+
+  private static final long IDLE_LOOK_MILLIS = 20;
 
   private final WakeUpSource.Signal signal;
   private final StreamingQuery query;
@@ -68,6 +74,22 @@ public final class FeedbackStream implements AutoCloseable {
   /** Asks for a batch though there may be no new rows. Several calls before the next trigger cause one batch. */
   public void wakeUp() {
     signal.raise();
+  }
+
+  /**
+   * Waits until no batch is being handled.
+   *
+   * @return whether that was so within the limit; new rows may begin another batch at any time
+   */
+  public boolean awaitIdle(Duration limit) throws InterruptedException {
+    long deadline = System.nanoTime() + limit.toNanos();
+    while (query.isActive() && query.status().isTriggerActive()) {
+      if (System.nanoTime() > deadline) {
+        return false;
+      }
+      TimeUnit.MILLISECONDS.sleep(IDLE_LOOK_MILLIS); // Spark tells nobody when a trigger ends
+    }
+    return true;
   }
 
   /** Stops the query; a batch that is being handled is interrupted, and comes again at the next start. */

@@ -40,31 +40,28 @@ final class QuarantineRows {
 
   /** Of {@code rows}, as {@link FeedbackRows} has them, those that {@code round} did not use. */
   static Dataset<Row> of(Dataset<Row> rows, RoundRecord round, SparkSession spark) {
-    Column key = col("judged.key");
-    Column withoutId = key.isNull();
-    Column duplicate = col("place").gt(col("rows").minus(col("duplicates")));
-    Column first = col("place").equalTo(1);
-    WindowSpec sameId = Window.partitionBy(key);
     Dataset<Row> verdicts = spark.createDataFrame(verdicts(round.quarantined()), VERDICTS);
+    Column key = col("judged.key");
+    WindowSpec sameId = Window.partitionBy(key);
+    Column place = row_number().over(sameId.orderBy(FeedbackRows.order()));
+    Column duplicate = place.gt(count(lit(1)).over(sameId).minus(col("duplicates")));
+    Column first = place.equalTo(1);
+    // Each step is planned anew as a whole, so they are few.
     return rows.join(broadcast(verdicts), key.equalTo(col("verdict_key")), "left")
-        .where(withoutId.or(col("verdict_key").isNotNull()))
-        .withColumn("place", row_number().over(sameId.orderBy(FeedbackRows.order())))
-        .withColumn("rows", count(lit(1)).over(sameId))
-        .withColumn(
-            "reason",
-            when(withoutId, col("judged.reason"))
+        .where(key.isNull().or(col("verdict_key").isNotNull()))
+        .select(Table.FEEDBACK.columns(
+            when(key.isNull(), col("judged.reason"))
                 .when(duplicate, Reason.DUPLICATE_ID.name())
-                .when(first, col("first_reason")))
-        .withColumn(
-            "detail",
-            when(withoutId, col("judged.detail"))
+                .when(first, col("first_reason"))
+                .as("reason"),
+            when(key.isNull(), col("judged.detail"))
                 .when(duplicate, col("duplicate_detail"))
-                .when(first, col("first_detail")))
-        .where(col("reason").isNotNull())
-        .withColumn("query_id", lit(round.queryId()))
-        .withColumn("batch_id", lit(round.batchId()))
-        .withColumn("quarantined_at", lit(Rows.timestamp(round.finishedAt())))
-        .select(Table.QUARANTINE.columns());
+                .when(first, col("first_detail"))
+                .as("detail"),
+            lit(round.queryId()).as("query_id"),
+            lit(round.batchId()).as("batch_id"),
+            lit(Rows.timestamp(round.finishedAt())).as("quarantined_at")))
+        .where(col("reason").isNotNull());
   }
 
   private static List<Row> verdicts(List<Quarantined> quarantined) {

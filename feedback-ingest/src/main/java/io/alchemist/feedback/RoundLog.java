@@ -4,15 +4,19 @@ import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.concat;
 import static org.apache.spark.sql.functions.explode;
+import static org.apache.spark.sql.functions.filter;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.size;
 import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.transform;
 import static org.apache.spark.sql.functions.when;
 
 import io.alchemist.feedback.BatchSorter.DoneBy;
 import java.util.ArrayList;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,9 +26,18 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
-/** The outcomes of all micro-batches, as the table {@code rounds} has them. Thread-safe. */
+/**
+ * The outcomes of all micro-batches, as the table {@code rounds} has them. A query's rounds are appended through one
+ * instance, which remembers the newest: that saves each batch some reads of the table. Thread-safe.
+ */
 public final class RoundLog {
+  /** The batch at work and the one before it. */
+  private static final int REMEMBERED = 2;
+
   private final Tables tables;
+  private final Object lock = new Object();
+  private final Deque<RoundRecord> appended = new ArrayDeque<>(); // newest first; guarded by lock
+  private long lastRound = -1; // -1: not known yet; guarded by lock
 
   /** Over the table, which must exist. */
   public RoundLog(Tables tables) {
@@ -33,7 +46,10 @@ public final class RoundLog {
 
   /** The outcome of a micro-batch, if it has been decided. */
   public Optional<RoundRecord> find(String queryId, long batchId) {
-    return first(rounds(queryId).where(col("batch_id").equalTo(batchId)));
+    Optional<RoundRecord> known = remembered(queryId, batchId);
+    return known.isPresent()
+        ? known
+        : first(rounds(queryId).where(col("batch_id").equalTo(batchId)));
   }
 
   /** The outcome of the query's newest micro-batch that has been decided. */
@@ -43,10 +59,13 @@ public final class RoundLog {
 
   /** The outcome of the newest micro-batch before {@code batchId}. */
   Optional<RoundRecord> lastBefore(String queryId, long batchId) {
-    return first(rounds(queryId)
-        .where(col("batch_id").lt(batchId))
-        .orderBy(col("batch_id").desc())
-        .limit(1));
+    Optional<RoundRecord> known = remembered(queryId, batchId - 1);
+    return known.isPresent()
+        ? known
+        : first(rounds(queryId)
+            .where(col("batch_id").lt(batchId))
+            .orderBy(col("batch_id").desc())
+            .limit(1));
   }
 
   /** The newest round of all queries. */
@@ -70,9 +89,18 @@ public final class RoundLog {
   }
 
   /** The number that the next round gets. Only whoever appends may rely on it. */
+  /** The number that the next round gets. Unique as long as one process appends rounds. */
   public long nextRound() {
-    Row newest = tables.read(Table.ROUNDS).agg(coalesce(max("round"), lit(0L))).head();
-    return newest.getLong(0) + 1;
+    synchronized (lock) {
+      if (lastRound < 0) {
+        lastRound = tables
+            .read(Table.ROUNDS)
+            .agg(coalesce(max("round"), lit(0L)))
+            .head()
+            .getLong(0);
+      }
+      return lastRound + 1;
+    }
   }
 
   /** Decides a micro-batch; nothing where it has been decided. */
@@ -81,6 +109,21 @@ public final class RoundLog {
         Table.ROUNDS,
         List.of(round.toRow()),
         new Txn("rounds-" + round.queryId(), round.batchId()));
+    synchronized (lock) {
+      appended.addFirst(round);
+      if (appended.size() > REMEMBERED) {
+        appended.removeLast();
+      }
+      lastRound = lastRound < 0 ? lastRound : Math.max(lastRound, round.round());
+    }
+  }
+
+  private Optional<RoundRecord> remembered(String queryId, long batchId) {
+    synchronized (lock) {
+      return appended.stream()
+          .filter(round -> round.queryId().equals(queryId) && round.batchId() == batchId)
+          .findFirst();
+    }
   }
 
   /** Sums over all rounds. */
@@ -123,15 +166,21 @@ public final class RoundLog {
         .where(not(thisQuery).or(col("batch_id").lt(batchId)))
         .select(
             thisQuery.as("this_query"),
-            explode(concat(col("trained"), col("counted"), col("held_out"), col("quarantined.id")))
+            explode(concat(col("trained"), col("counted"), col("held_out"), quarantinedFirst()))
                 .as("id"))
-        .where(col("id").isin(ids.toArray()))
-        .distinct();
+        .join(tables.strings("id", ids), "id");
     for (Row row : rows.collectAsList()) {
-      DoneBy by = row.getBoolean(0) ? DoneBy.THIS_QUERY : DoneBy.ANOTHER_QUERY;
-      done.merge(row.getString(1), by, (a, b) -> DoneBy.THIS_QUERY);
+      DoneBy by = row.getBoolean(1) ? DoneBy.THIS_QUERY : DoneBy.ANOTHER_QUERY;
+      done.merge(row.getString(0), by, (a, b) -> DoneBy.THIS_QUERY);
     }
     return done;
+  }
+
+  /** Without duplicates: another row with that id is elsewhere, and may still wait. */
+  private static Column quarantinedFirst() {
+    Column first = filter(
+        col("quarantined"), item -> item.getField("reason").notEqual(Reason.DUPLICATE_ID.name()));
+    return transform(first, item -> item.getField("id"));
   }
 
   private static Column total(Column column) {

@@ -26,6 +26,8 @@ public enum Table {
   TURNS(
       "Turns that were served: what feedback refers to and training learns from.",
       Map.of(
+          Property.COMPACT,
+          "true",
           "delta.dataSkippingStatsColumns",
           "turn_id,conversation_id,user,executor_id,version,cached_tokens,finish,ended_at"),
       new Columns()
@@ -58,13 +60,13 @@ public enum Table {
   /** Feedback as it was given, by anybody. */
   FEEDBACK(
       "Feedback on turns. Anybody may append; what is wrong with a row is found when it is read.",
-      Map.of(),
+      Map.of(Property.COMPACT, "true"),
       feedback()),
 
   /** Feedback that is not used. */
   QUARANTINE(
       "Feedback that is not used, and why.",
-      Map.of(),
+      Map.of(Property.COMPACT, "true"),
       feedback()
           .required("reason", StringType, "Stable code; the list is below.")
           .required("detail", StringType, "What is wrong with this row, in a sentence.")
@@ -75,7 +77,13 @@ public enum Table {
   /** Outcome of each micro-batch; the commit log of learning. */
   ROUNDS(
       "One row for each micro-batch of feedback: the commit log. What a batch did besides is redone from here.",
-      Map.of("delta.appendOnly", "true", "delta.dataSkippingStatsColumns", "query_id,batch_id"),
+      Map.of(
+          Property.COMPACT,
+          "true",
+          "delta.appendOnly",
+          "true",
+          "delta.dataSkippingStatsColumns",
+          "query_id,batch_id"),
       new Columns()
           .required("query_id", StringType, "Streaming query; stays the same with its checkpoint.")
           .required("batch_id", LongType, "Micro-batch; unique within the query.")
@@ -121,7 +129,7 @@ public enum Table {
   /** What became of each weight version. */
   VERSIONS(
       "Events of weight versions; a version's newest row is its state.",
-      Map.of("delta.appendOnly", "true"),
+      Map.of(Property.COMPACT, "true", "delta.appendOnly", "true"),
       new Columns()
           .required("version", LongType, "Weight version.")
           .optional("parent", LongType, "Version it was trained from; null for the base model.")
@@ -163,9 +171,10 @@ public enum Table {
     return comment;
   }
 
-  /** Its columns by name, for select. */
-  Column[] columns() {
-    return Stream.of(schema.fieldNames()).map(functions::col).toArray(Column[]::new);
+  /** Its columns by name, and others, for select. */
+  Column[] columns(Column... others) {
+    return Stream.concat(Stream.of(schema.fieldNames()).map(functions::col), Stream.of(others))
+        .toArray(Column[]::new);
   }
 
   /** Properties it is created with. */
@@ -188,6 +197,12 @@ public enum Table {
             "rejected", StringType, "preference: the worse answer; null: the one that was served.")
         .optional("user", StringType, "Who says so.")
         .optional("created_at", TimestampType, "When it was said.");
+  }
+
+  /** Apart, since an enum's own constants come too late for its values. */
+  private static final class Property {
+    /** Small appends become larger files by and by. */
+    static final String COMPACT = "delta.autoOptimize.autoCompact";
   }
 
   /** Columns in the order in which they are added. */

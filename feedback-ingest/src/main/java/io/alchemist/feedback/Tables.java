@@ -1,15 +1,18 @@
 package io.alchemist.feedback;
 
-import io.delta.tables.DeltaTable;
-import io.delta.tables.DeltaTableBuilder;
+import static org.apache.spark.sql.functions.broadcast;
+
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
-import java.util.Map;
+import java.util.stream.Collectors;
 import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.slf4j.Logger;
@@ -18,7 +21,8 @@ import org.slf4j.LoggerFactory;
 /** The tables in one warehouse: creates, reads, appends. Thread-safe. */
 public final class Tables {
   private static final Logger LOG = LoggerFactory.getLogger(Tables.class);
-  private static final int CREATE_ATTEMPTS = 5;
+  private static final int CREATE_ATTEMPTS = 10;
+  private static final long CREATE_PAUSE_MILLIS = 200;
 
   private final SparkSession spark;
   private final String warehouse;
@@ -52,8 +56,7 @@ public final class Tables {
    */
   public void create() {
     for (Table table : Table.values()) {
-      create(table);
-      check(table);
+      check(table, create(table));
     }
   }
 
@@ -67,13 +70,26 @@ public final class Tables {
     if (rows.isEmpty()) {
       return;
     }
-    write(table, spark.createDataFrame(rows, table.schema()).coalesce(1), txn);
+    // With columns that may be null: then Delta refuses a null by the column's name, and Spark not
+    // by an obscure error.
+    StructType loose = new StructType();
+    for (StructField field : table.schema().fields()) {
+      loose = loose.add(field.name(), field.dataType(), true);
+    }
+    write(table, spark.createDataFrame(rows, loose).coalesce(1), txn);
   }
 
   /** Appends rows with the columns of {@link Table#schema}, in any order; nothing where {@code txn} was done before. */
   public void append(Table table, Dataset<Row> rows, Txn txn) {
     // Not coalesce: that would compute the rows in one task, too.
     write(table, rows.repartition(1), txn);
+  }
+
+  /** Strings as a small table to join with: a filter with thousands of literals takes Spark longer to plan than to run. */
+  Dataset<Row> strings(String column, Collection<String> values) {
+    List<Row> rows = values.stream().map(RowFactory::create).toList();
+    return broadcast(
+        spark.createDataFrame(rows, new StructType().add(column, DataTypes.StringType)));
   }
 
   private void write(Table table, Dataset<Row> rows, Txn txn) {
@@ -84,30 +100,43 @@ public final class Tables {
         .save(path(table));
   }
 
-  private void create(Table table) {
-    for (int attempt = 1; !DeltaTable.isDeltaTable(spark, path(table)); attempt++) {
+  private StructType create(Table table) {
+    for (int attempt = 1; ; attempt++) {
       try {
-        DeltaTableBuilder builder = DeltaTable.createIfNotExists(spark)
-            .location(path(table))
-            .comment(table.comment())
-            .addColumns(table.schema());
-        for (Map.Entry<String, String> property : table.properties().entrySet()) {
-          builder = builder.property(property.getKey(), property.getValue());
-        }
-        builder.execute();
-        LOG.info("Created table {} in {}", table.tableName(), path(table));
-      } catch (RuntimeException e) {
-        // Another process may have been faster; Delta has many exceptions for that.
+        spark.sql(ddl(table));
+        return spark.read().format("delta").load(path(table)).schema();
+      } catch (Exception e) { // some are checked, though Scala does not say so
+        // Another process may be at it, and Delta has many exceptions for that.
         if (attempt == CREATE_ATTEMPTS) {
-          throw e;
+          throw new IllegalStateException(
+              "The table " + table.tableName() + " cannot be created in " + path(table) + ".", e);
         }
         LOG.debug("Table {} was not created at attempt {}", table.tableName(), attempt, e);
+        pause();
       }
     }
   }
 
-  private void check(Table table) {
-    StructType found = spark.read().format("delta").load(path(table)).schema();
+  private static void pause() {
+    try {
+      Thread.sleep(CREATE_PAUSE_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("Interrupted while the tables were created.", e);
+    }
+  }
+
+  private String ddl(Table table) {
+    String properties = table.properties().entrySet().stream()
+        .map(property -> "'" + property.getKey() + "' = '" + property.getValue() + "'")
+        .collect(Collectors.joining(", "));
+    return "CREATE TABLE IF NOT EXISTS delta.`" + path(table).replace("`", "``") + "` ("
+        + table.schema().toDDL() + ") USING delta COMMENT '" + table.comment().replace("'", "\\'")
+        + "' TBLPROPERTIES ("
+        + properties + ")";
+  }
+
+  private void check(Table table, StructType found) {
     List<String> wrong = new ArrayList<>();
     for (StructField field : table.schema().fields()) {
       if (!List.of(found.fieldNames()).contains(field.name())) {

@@ -24,7 +24,8 @@ public final class Main {
     System.exit(commandLine().execute(arguments));
   }
 
-  static CommandLine commandLine() {
+  /** The commands, for a launcher that adds some. */
+  public static CommandLine commandLine() {
     return new CommandLine(new Main()).setExecutionExceptionHandler(errorText());
   }
 

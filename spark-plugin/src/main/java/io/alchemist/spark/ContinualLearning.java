@@ -33,7 +33,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -81,7 +80,7 @@ public final class ContinualLearning implements AutoCloseable {
       AdapterOptimizer optimizer = own(new AdapterOptimizer(
           model, ExecutorEngine.trainable(conf), ExecutorEngine.optimizer(conf)));
       RoundLog log = new RoundLog(tables);
-      FeedbackJoin join = new FeedbackJoin(tables, rules(conf));
+      FeedbackJoin join = new FeedbackJoin(tables, log, rules(conf));
       this.rounds = new Rounds(
           session,
           conf,
@@ -191,6 +190,11 @@ public final class ContinualLearning implements AutoCloseable {
     return tables;
   }
 
+  /** Where the adapter of a version lies, a PEFT directory. */
+  public String adapterPath(long version) {
+    return rounds.adapterPath(version);
+  }
+
   /** The version that is served. */
   public long liveVersion() {
     return rounds.liveVersion();
@@ -207,8 +211,9 @@ public final class ContinualLearning implements AutoCloseable {
   }
 
   /**
-   * Ends the job in good order: no new request is taken, answers under way end, what executors still have is committed, the
-   * round under way is given up and comes again at the next start. The session goes on.
+   * Ends the job in good order: no new request is taken, answers and the round under way end, what executors still have is
+   * committed. A round that takes longer than the drain timeout is given up and comes again at the next start. The session
+   * goes on.
    */
   @Override
   public void close() {
@@ -218,6 +223,7 @@ public final class ContinualLearning implements AutoCloseable {
     LOG.info("Finishing what is under way");
     try {
       router.close();
+      stream.awaitIdle(Duration.ofMillis(AlchemistConf.DRAIN_TIMEOUT.in(conf)));
       fleet.drain();
       awaitIdle();
     } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
@@ -266,29 +272,12 @@ public final class ContinualLearning implements AutoCloseable {
   /** Runs the job until it is told to end, as {@code spark-submit} does. Its settings come from Spark's configuration. */
   public static void main(String[] arguments) throws Exception {
     SparkSession spark = SparkSession.builder().appName("Alchemist").getOrCreate();
-    CountDownLatch stopped = new CountDownLatch(1);
-    @Nullable ContinualLearning job = null;
-    try {
-      job = start(spark);
-      ContinualLearning running = job;
-      ShutdownHook.add(() -> awaitEnd(running, stopped));
+    try (ContinualLearning job = start(spark);
+        ShutdownHook hook = new ShutdownHook(job::close)) {
+      LOG.debug("{} ends the job in good order", hook);
       job.awaitTermination();
     } finally {
-      if (job != null) {
-        job.close();
-      }
       spark.stop();
-      stopped.countDown();
-    }
-  }
-
-  /** When the process is told to end, what is under way is finished first. */
-  private static void awaitEnd(ContinualLearning job, CountDownLatch stopped) {
-    job.close();
-    try {
-      boolean unused = stopped.await(60, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     }
   }
 }

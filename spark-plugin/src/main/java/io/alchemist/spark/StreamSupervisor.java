@@ -1,6 +1,7 @@
 package io.alchemist.spark;
 
 import io.alchemist.feedback.FeedbackStream;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.apache.spark.sql.streaming.StreamingQueryException;
@@ -35,6 +36,9 @@ final class StreamSupervisor implements AutoCloseable {
     /** Asks for a batch though there may be nothing new. */
     void wakeUp();
 
+    /** Waits until no batch is being handled, for at most so long. */
+    void awaitIdle(Duration limit) throws InterruptedException;
+
     @Override
     void close();
 
@@ -49,6 +53,13 @@ final class StreamSupervisor implements AutoCloseable {
         @Override
         public void wakeUp() {
           feedback.wakeUp();
+        }
+
+        @Override
+        public void awaitIdle(Duration limit) throws InterruptedException {
+          if (!feedback.awaitIdle(limit)) {
+            LOG.warn("A round under way is given up; it comes again at the next start");
+          }
         }
 
         @Override
@@ -79,6 +90,13 @@ final class StreamSupervisor implements AutoCloseable {
   /** Asks for a batch though there may be nothing new. */
   void wakeUp() {
     stream.wakeUp();
+  }
+
+  /** Lets the round under way end, for at most so long. */
+  void awaitIdle(Duration limit) throws InterruptedException {
+    if (failure == null) {
+      stream.awaitIdle(limit);
+    }
   }
 
   /** Throws what made the stream end, if it was given up. */

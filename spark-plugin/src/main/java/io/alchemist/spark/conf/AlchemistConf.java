@@ -142,10 +142,10 @@ public final class AlchemistConf {
       0,
       "Seed of the adapter's first values; the same on every executor."));
   public static final ConfEntry<Double> LEARNING_RATE = add(
-      ConfEntry.number(PREFIX + "train.learningRate", 0.001, 1e-9, 1, "Learning rate of AdamW."));
+      ConfEntry.number(PREFIX + "train.learningRate", 0.0005, 1e-9, 1, "Learning rate of AdamW."));
   public static final ConfEntry<Integer> STEPS = add(ConfEntry.integer(
       PREFIX + "train.stepsPerRound",
-      3,
+      4,
       1,
       "Updates a round makes with its feedback. The first starts from what serving logged; the others are at new weights,"
           + " hence recomputed."));

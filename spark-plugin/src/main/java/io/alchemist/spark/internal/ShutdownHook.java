@@ -1,24 +1,31 @@
 package io.alchemist.spark.internal;
 
 import org.apache.spark.util.ShutdownHookManager;
+import scala.runtime.AbstractFunction0;
 import scala.runtime.BoxedUnit;
 
-/** What is done when the process is told to end, while Spark is still whole. */
-public final class ShutdownHook {
-  /** Spark's context ends at 50; higher numbers come first. */
-  private static final int BEFORE_THE_CONTEXT = 60;
+/** Something to be done when the process is told to end, while Spark still runs: the JVM's own hooks run beside Spark's. */
+public final class ShutdownHook implements AutoCloseable {
+  private static final int BEFORE_SPARK = ShutdownHookManager.SPARK_CONTEXT_SHUTDOWN_PRIORITY() + 50;
 
-  private ShutdownHook() {}
+  private final Object hook;
 
-  /**
-   * Has it run before Spark's context ends. A hook of the JVM's own would run at the same time.
-   *
-   * @param work may take half a minute, after which Hadoop's manager of these hooks interrupts it
-   */
-  public static void add(Runnable work) {
-    Object unused = ShutdownHookManager.addShutdownHook(BEFORE_THE_CONTEXT, () -> {
-      work.run();
-      return BoxedUnit.UNIT;
+  /** Adds it; what it throws is logged by Spark. */
+  public ShutdownHook(Runnable action) {
+    this.hook = ShutdownHookManager.addShutdownHook(BEFORE_SPARK, new AbstractFunction0<BoxedUnit>() {
+      @Override
+      public BoxedUnit apply() {
+        action.run();
+        return BoxedUnit.UNIT;
+      }
     });
+  }
+
+  /** Takes it away again; does nothing while the process ends. */
+  @Override
+  public void close() {
+    if (!ShutdownHookManager.inShutdown()) {
+      boolean unused = ShutdownHookManager.removeShutdownHook(hook);
+    }
   }
 }

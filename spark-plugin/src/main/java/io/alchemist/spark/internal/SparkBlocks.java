@@ -27,6 +27,8 @@ import scala.util.Right;
  */
 final class SparkBlocks {
   private static final ClassTag<Object> TAG = ClassTag$.MODULE$.Object();
+  /** Neither in memory nor on disk; off-heap says which of Spark's figures the bytes are taken from. */
+  private static final StorageLevel GONE = StorageLevel.apply(false, false, true, false, 1);
 
   private final BlockManager manager;
   private final MemoryManager memory;
@@ -144,8 +146,7 @@ final class SparkBlocks {
       } finally {
         locks.removeBlock(id);
       }
-      manager.reportBlockStatus(
-          id, new BlockStatus(StorageLevel.NONE(), memoryBytes, diskBytes), 0);
+      manager.reportBlockStatus(id, new BlockStatus(GONE, memoryBytes, diskBytes), 0);
       return true;
     });
   }

@@ -2,14 +2,9 @@ package io.alchemist.spark.internal;
 
 import io.alchemist.cache.HostBlock;
 import io.alchemist.cache.HostTier;
+import io.alchemist.spark.internal.BlockTable.Block;
 import io.alchemist.tensor.HostBuffer;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
@@ -19,7 +14,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongFunction;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
-import org.apache.spark.storage.RDDBlockId;
 import org.apache.spark.storage.StorageLevel;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -39,133 +33,27 @@ import org.slf4j.LoggerFactory;
  * {@link #remove} drops, and what Spark drops, is given back a moment later by a thread of the tier's own, and counts until then.
  * For the order of locks see the package.
  *
- * <p>Longer than most classes: what moves blocks, and what Spark tells of them, change the same few fields.
+ * <p>Longer than most classes by the ways in which putting and reading can go wrong. What is where is in {@link BlockTable}.
  */
 public final class SparkHostTier implements HostTier {
-  private static final Logger LOG = LoggerFactory.getLogger(SparkHostTier.class);
+  static final Logger LOG = LoggerFactory.getLogger(SparkHostTier.class);
   private static final StorageLevel MEMORY_ONLY = StorageLevel.apply(false, true, true, false, 1);
 
-  /** A block; its fields are guarded by the tier's lock. */
-  private final class Block implements HostBytes.Fate {
-    final long id;
-    final RDDBlockId sparkId;
-    final long sizeBytes;
-    final HostBuffer buffer;
-    final HostBytes bytes;
-    int readers;
-    /** A thread of ours is putting or evicting it. */
-    boolean busy = true;
-    /** Spark has it. */
-    boolean stored;
-    /** Spark's memory holds the buffer, or is about to. */
-    boolean inMemory = true;
-    /** Counted as on disk. */
-    boolean onDisk;
-    /** No longer in the index. */
-    boolean removed;
-
-    private boolean closing;
-    private boolean removing;
-
-    Block(long id, RDDBlockId sparkId, HostBuffer buffer) {
-      this.id = id;
-      this.sparkId = sparkId;
-      this.buffer = buffer;
-      this.sizeBytes = buffer.sizeBytes();
-      this.bytes = new HostBytes(buffer, this);
-    }
-
-    boolean idle() {
-      return !busy && readers == 0;
-    }
-
-    @Override
-    public boolean writing() {
-      synchronized (lock) {
-        if (sizeBytes > maxDiskBytes - diskBytes) {
-          return false;
-        }
-        diskBytes += sizeBytes;
-        onDisk = true;
-        return true;
-      }
-    }
-
-    @Override
-    public void writeFailed(Exception why) {
-      synchronized (lock) {
-        diskBytes -= sizeBytes;
-        onDisk = false;
-      }
-      LOG.warn("Spark could not write {} of {} bytes to disk; it is dropped", this, sizeBytes, why);
-    }
-
-    @Override
-    public void dropped() {
-      synchronized (lock) {
-        if (!inMemory) {
-          return;
-        }
-        if (!busy && !removed) {
-          countSparksDoing(this);
-        }
-        leaveMemory(this);
-        settle(this);
-      }
-      wake();
-    }
-
-    @Override
-    public String toString() {
-      return "host block " + id + " (" + sparkId.name() + ")";
-    }
-  }
-
   private final SparkBlocks spark;
+  private final BlockTable table;
   private final long maxHostBytes;
   private final long maxDiskBytes;
   private final LongFunction<HostBuffer> buffers;
   private final StorageLevel level;
-
-  private final Object lock = new Object();
-  /** Blocks in memory, least recently used first. */
-  private final Map<Long, Block> memory = new LinkedHashMap<>(16, 0.75f, true);
-  /** Blocks on disk only, likewise. */
-  private final Map<Long, Block> disk = new LinkedHashMap<>(16, 0.75f, true);
-
-  private final BlockIndices indices;
-  private final Queue<Block> toRemove = new ArrayDeque<>();
-  private final Queue<Block> toClose = new ArrayDeque<>();
-  /** Bytes of all open buffers, those read back included. */
-  private long usedBytes;
-
-  private long diskBytes;
-  private long spilledBlocks;
-  private long spilledBytes;
-  private long droppedBlocks;
-  private long droppedBytes;
-  /** Spark has written to the disk of its own accord. */
-  private boolean trimDisk;
-
-  private boolean closed;
-
   /** Held while queued blocks are removed and closed, so that whoever waits for room finds it afterwards. */
   private final Object cleaning = new Object();
 
   private final AtomicBoolean woken = new AtomicBoolean();
   private final ThreadPoolExecutor janitor;
 
-  /**
-   * @param rddId whose blocks they are, see {@link ActivationRdd}
-   * @param executorId this executor's, or driver
-   * @param maxHostBytes most bytes of blocks in memory
-   * @param maxDiskBytes most bytes of blocks on disk; 0 for none
-   * @param buffers makes a buffer of a size, outside the heap, for reading back
-   */
-  SparkHostTier(
+  private SparkHostTier(
       SparkBlocks spark,
-      int rddId,
-      String executorId,
+      BlockIndices indices,
       long maxHostBytes,
       long maxDiskBytes,
       LongFunction<HostBuffer> buffers) {
@@ -174,11 +62,11 @@ public final class SparkHostTier implements HostTier {
           + maxHostBytes + ", disk " + maxDiskBytes);
     }
     this.spark = spark;
+    this.table = new BlockTable(indices, maxHostBytes, maxDiskBytes, this::wake);
     this.maxHostBytes = maxHostBytes;
     this.maxDiskBytes = maxDiskBytes;
     this.buffers = buffers;
     this.level = maxDiskBytes > 0 ? StorageLevel.OFF_HEAP() : MEMORY_ONLY;
-    this.indices = new BlockIndices(rddId, executorId);
     this.janitor =
         new ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
           Thread thread = new Thread(task, "alchemist-host-tier");
@@ -208,8 +96,7 @@ public final class SparkHostTier implements HostTier {
     checkOffHeap(env.conf());
     return new SparkHostTier(
         new SparkBlocks(env.blockManager()),
-        rddId,
-        env.executorId(),
+        BlockIndices.of(rddId, env.executorId()),
         maxHostBytes,
         maxDiskBytes,
         buffers);
@@ -251,38 +138,15 @@ public final class SparkHostTier implements HostTier {
   }
 
   private @Nullable Block admit(long id, HostBuffer buffer, Set<Block> locked) {
-    Block block = reserve(id, buffer);
+    Block block = table.reserve(id, buffer);
     if (block == null && buffer.sizeBytes() <= maxHostBytes) {
       clean();
-      block = reserve(id, buffer);
+      block = table.reserve(id, buffer);
       while (block == null && evictOldest(locked)) {
-        block = reserve(id, buffer);
+        block = table.reserve(id, buffer);
       }
     }
     return block;
-  }
-
-  private @Nullable Block reserve(long id, HostBuffer buffer) {
-    synchronized (lock) {
-      if (memory.containsKey(id) || disk.containsKey(id)) {
-        throw new IllegalArgumentException("Host block " + id + " was put twice");
-      }
-      if (closed || buffer.sizeBytes() > maxHostBytes - usedBytes || indices.isFull()) {
-        return null;
-      }
-      RDDBlockId sparkId = indices.take();
-      Block block = null;
-      try {
-        block = new Block(id, sparkId, buffer);
-      } finally {
-        if (block == null) {
-          indices.free(sparkId);
-        }
-      }
-      memory.put(id, block);
-      usedBytes += block.sizeBytes;
-      return block;
-    }
   }
 
   /** Gives an admitted block to Spark; returns whether it is kept. */
@@ -298,22 +162,8 @@ public final class SparkHostTier implements HostTier {
     } catch (Exception e) { // Spark's too, which Java doesn't know of
       LOG.warn("Spark could not take {} of {} bytes; it is dropped", block, block.sizeBytes, e);
     }
-    boolean kept;
-    boolean work;
-    synchronized (lock) {
-      if (!taken) {
-        forget(block);
-      }
-      if (!inMemory) {
-        leaveMemory(block);
-      }
-      kept = taken && (block.inMemory || block.onDisk);
-      block.stored = true;
-      block.busy = false;
-      settle(block);
-      work = hasWork();
-    }
-    if (work) {
+    boolean kept = table.put(block, taken, inMemory);
+    if (table.hasWork()) {
       clean();
     }
     return kept;
@@ -321,13 +171,11 @@ public final class SparkHostTier implements HostTier {
 
   /** Where Spark has room for a block, once older ones have gone; NONE when nowhere. */
   private StorageLevel levelFor(Block block, Set<Block> locked) {
-    if (block.sizeBytes <= spark.limitBytes()) {
-      while (spark.freeBytes() < block.sizeBytes) {
-        if (!evictOldest(locked)) {
-          break; // others' blocks may give way
-        }
+    // Asked anew each time: a query may take what was freed, and then no older block need go.
+    while (block.sizeBytes <= spark.limitBytes()) {
+      if (spark.freeBytes() >= block.sizeBytes || !evictOldest(locked)) {
+        return level; // without a block of ours to go, others' may give way
       }
-      return level;
     }
     return makeDiskRoom(block.sizeBytes) ? StorageLevel.DISK_ONLY() : StorageLevel.NONE();
   }
@@ -339,13 +187,9 @@ public final class SparkHostTier implements HostTier {
    * @return false when there is none that could go
    */
   private boolean evictOldest(Set<Block> locked) {
-    Block victim;
-    synchronized (lock) {
-      victim = oldest(memory, locked);
-      if (victim == null) {
-        return false;
-      }
-      victim.busy = true;
+    Block victim = table.victim(locked);
+    if (victim == null) {
+      return false;
     }
     boolean toDisk = makeDiskRoom(victim.sizeBytes);
     try {
@@ -356,13 +200,7 @@ public final class SparkHostTier implements HostTier {
       LOG.warn("Moving {} from memory to disk failed; it is dropped", victim, e);
       toDisk = false;
     }
-    synchronized (lock) {
-      if (!toDisk) {
-        forget(victim);
-      }
-      victim.busy = false;
-      settle(victim);
-    }
+    table.evicted(victim, !toDisk);
     clean();
     return true;
   }
@@ -372,58 +210,38 @@ public final class SparkHostTier implements HostTier {
     if (sizeBytes > maxDiskBytes) {
       return false;
     }
-    for (boolean cleaned = false; ; cleaned = true) {
-      synchronized (lock) {
-        if (sizeBytes <= maxDiskBytes - diskBytes) {
-          return true;
-        }
-        Block oldest = cleaned ? oldest(disk, Set.of()) : null;
-        if (oldest != null) {
-          forget(oldest);
-          settle(oldest);
-        } else if (cleaned) {
-          return false;
-        }
+    if (!table.diskHas(sizeBytes)) {
+      clean();
+    }
+    while (!table.diskHas(sizeBytes)) {
+      if (!table.dropOldestOnDisk()) {
+        return false;
       }
       clean();
     }
-  }
-
-  private static @Nullable Block oldest(Map<Long, Block> blocks, Set<Block> except) {
-    for (Block block : blocks.values()) {
-      if (block.idle() && !except.contains(block)) {
-        return block;
-      }
-    }
-    return null;
+    return true;
   }
 
   // ---- reading
 
   @Override
   public @Nullable HostBlock get(long id) {
-    Block block;
-    synchronized (lock) {
-      block = closed ? null : find(id);
-      if (block == null || !block.stored) {
-        return null;
-      }
-      block.readers++;
+    Block block = table.use(id);
+    if (block == null) {
+      return null;
     }
     boolean locked = false;
     HostBlock reading = null;
     try {
       locked = spark.lockForReading(block.sparkId);
-      if (locked && isInMemory(block)) {
+      if (locked && table.isInMemory(block)) {
         spark.holds(block.sparkId, block.bytes); // for Spark's order of use
         reading = new Resident(block);
       } else if (locked) {
         reading = readBack(block);
       }
       if (reading == null) {
-        synchronized (lock) {
-          forget(block);
-        }
+        table.drop(block);
       }
     } finally {
       if (!(reading instanceof Resident)) {
@@ -431,12 +249,6 @@ public final class SparkHostTier implements HostTier {
       }
     }
     return reading;
-  }
-
-  private boolean isInMemory(Block block) {
-    synchronized (lock) {
-      return block.inMemory;
-    }
   }
 
   private @Nullable HostBlock readBack(Block block) {
@@ -454,9 +266,7 @@ public final class SparkHostTier implements HostTier {
     if (!whole) {
       return null;
     }
-    synchronized (lock) {
-      usedBytes += block.sizeBytes;
-    }
+    table.countReadBack(block.sizeBytes);
     return new Copy(buffer, block.sizeBytes, spark.claim(block.sparkId, block.sizeBytes));
   }
 
@@ -468,13 +278,8 @@ public final class SparkHostTier implements HostTier {
         LOG.debug("Unlocking {} failed", block, e);
       }
     }
-    boolean work;
-    synchronized (lock) {
-      block.readers--;
-      settle(block);
-      work = hasWork();
-    }
-    if (work) {
+    table.release(block);
+    if (table.hasWork()) {
       cleanSoon();
     }
   }
@@ -521,15 +326,12 @@ public final class SparkHostTier implements HostTier {
 
     @Override
     public void close() {
-      if (!done.compareAndSet(false, true)) {
-        return;
-      }
-      buffer.close();
-      synchronized (lock) {
-        usedBytes -= sizeBytes;
-      }
-      if (claimed) {
-        spark.giveBack(sizeBytes);
+      if (done.compareAndSet(false, true)) {
+        buffer.close();
+        table.countReadBack(-sizeBytes);
+        if (claimed) {
+          spark.giveBack(sizeBytes);
+        }
       }
     }
   }
@@ -538,74 +340,40 @@ public final class SparkHostTier implements HostTier {
 
   @Override
   public void remove(long id) {
-    synchronized (lock) {
-      Block block = find(id);
-      if (block == null) {
-        return;
-      }
-      forget(block);
-      settle(block);
+    if (table.drop(id)) {
+      cleanSoon();
     }
-    cleanSoon();
   }
 
   @Override
   public void close() {
-    synchronized (lock) {
-      closed = true;
-      List<Block> all = new ArrayList<>(memory.values());
-      all.addAll(disk.values());
-      for (Block block : all) {
-        forget(block);
-        settle(block);
-      }
-    }
+    table.close();
     clean();
     janitor.shutdown();
   }
 
   private void clean() {
     synchronized (cleaning) {
-      for (Block block = next(toRemove); block != null; block = next(toRemove)) {
-        removeFromSpark(block);
-      }
-      for (Block block = next(toClose); block != null; block = next(toClose)) {
-        block.buffer.close();
-        synchronized (lock) {
-          usedBytes -= block.sizeBytes;
+      for (Block b = table.nextToRemove(); b != null; b = table.nextToRemove()) {
+        try {
+          if (table.wasTaken(b)) {
+            spark.remove(b.sparkId);
+          }
+        } catch (Exception e) { // Spark is stopping, or the driver can't be told
+          LOG.debug("Removing {} failed", b, e);
         }
+        table.removed(b);
       }
-    }
-  }
-
-  private @Nullable Block next(Queue<Block> queue) {
-    synchronized (lock) {
-      return queue.poll();
-    }
-  }
-
-  private void removeFromSpark(Block block) {
-    try {
-      spark.remove(block.sparkId);
-    } catch (Exception e) { // Spark is stopping, or the driver can't be told
-      LOG.debug("Removing {} failed", block, e);
-    }
-    synchronized (lock) {
-      if (block.onDisk) {
-        block.onDisk = false;
-        diskBytes -= block.sizeBytes;
+      for (Block b = table.nextToClose(); b != null; b = table.nextToClose()) {
+        b.buffer.close();
+        table.closed(b);
       }
-      indices.free(block.sparkId);
     }
   }
 
   /** For any thread that holds no lock of Spark's. */
   private void cleanSoon() {
-    boolean inline;
-    synchronized (lock) {
-      inline = closed;
-    }
-    if (inline) {
+    if (table.isClosed()) {
       clean();
     } else {
       wake();
@@ -626,69 +394,8 @@ public final class SparkHostTier implements HostTier {
   private void tidy() {
     woken.set(false);
     clean();
-    boolean trim;
-    synchronized (lock) {
-      trim = trimDisk;
-      trimDisk = false;
-    }
-    if (trim) {
+    if (table.pollSpilledBySpark()) {
       makeDiskRoom(maxDiskBytes / 8);
-    }
-  }
-
-  // ---- under the lock
-
-  private @Nullable Block find(long id) {
-    Block block = memory.get(id);
-    return block == null ? disk.get(id) : block;
-  }
-
-  private void leaveMemory(Block block) {
-    if (!block.inMemory) {
-      return;
-    }
-    block.inMemory = false;
-    memory.remove(block.id, block);
-    if (block.onDisk && !block.removed) {
-      disk.put(block.id, block);
-    } else {
-      block.removed = true;
-    }
-  }
-
-  private void forget(Block block) {
-    block.removed = true;
-    memory.remove(block.id, block);
-    disk.remove(block.id, block);
-  }
-
-  /** Queues what is left to do for a block that nobody uses. */
-  private void settle(Block block) {
-    if (!block.idle()) {
-      return;
-    }
-    if (!block.inMemory && !block.closing) {
-      block.closing = true;
-      toClose.add(block);
-    }
-    if (block.removed && !block.removing) {
-      block.removing = true;
-      toRemove.add(block);
-    }
-  }
-
-  private boolean hasWork() {
-    return !toRemove.isEmpty() || !toClose.isEmpty();
-  }
-
-  private void countSparksDoing(Block block) {
-    if (block.onDisk) {
-      spilledBlocks++;
-      spilledBytes += block.sizeBytes;
-      trimDisk = true;
-    } else {
-      droppedBlocks++;
-      droppedBytes += block.sizeBytes;
     }
   }
 
@@ -696,22 +403,16 @@ public final class SparkHostTier implements HostTier {
 
   @Override
   public long usedBytes() {
-    synchronized (lock) {
-      return usedBytes;
-    }
+    return table.usedBytes();
   }
 
   @Override
   public long diskBytes() {
-    synchronized (lock) {
-      return diskBytes;
-    }
+    return table.diskBytes();
   }
 
   /** What Spark did on its own. */
   public SparkTierStats stats() {
-    synchronized (lock) {
-      return new SparkTierStats(spilledBlocks, spilledBytes, droppedBlocks, droppedBytes);
-    }
+    return table.stats();
   }
 }

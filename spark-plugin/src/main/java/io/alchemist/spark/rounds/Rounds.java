@@ -93,4 +93,9 @@ public final class Rounds {
   public long liveVersion() {
     return versions.liveVersion();
   }
+
+  /** Where the adapter of a version lies, a PEFT directory. */
+  public String adapterPath(long version) {
+    return versions.path(version);
+  }
 }

@@ -313,20 +313,27 @@ final class TrainingRound implements BatchHandler {
     if (examples == null || first == null || !isAudited(round.round())) {
       return;
     }
-    // The base of this round is not live any more, but at hand: gradients are taken at it by its
-    // number.
-    GradientPart again =
-        jobs.gradientAsServed(examples, round.fromVersion(), outcome.baseAdapter, Reuse.NONE);
-    GradientReport reused = first.report();
+    // The base of this round is not live any more, but at hand: gradients are taken at it by its number. Both are taken
+    // now, one after the other, in turns, so that neither has the advantage of what ran before.
+    boolean reuseFirst = round.round() % 2 == 0;
+    GradientPart one = again(examples, round, outcome, reuseFirst ? Reuse.LOGGED : Reuse.NONE);
+    GradientPart two = again(examples, round, outcome, reuseFirst ? Reuse.NONE : Reuse.LOGGED);
+    GradientPart reused = reuseFirst ? one : two;
+    GradientPart recomputed = reuseFirst ? two : one;
     observer.audited(new Audit(
         round.round(),
-        reused.tokens(),
-        reused.reusedTokens(),
-        reused.busyNanos() / 1e9,
-        again.report().busyNanos() / 1e9,
+        reused.report().tokens(),
+        reused.report().reusedTokens(),
+        reused.report().busyNanos() / 1e9,
+        recomputed.report().busyNanos() / 1e9,
         first
             .gradient(config.model(), config.lora())
-            .relativeError(again.gradient(config.model(), config.lora()))));
+            .relativeError(recomputed.gradient(config.model(), config.lora()))));
+  }
+
+  private GradientPart again(
+      RoundJobs.Examples examples, RoundRecord round, Outcome outcome, Reuse reuse) {
+    return jobs.gradientAsServed(examples, round.fromVersion(), outcome.baseAdapter, reuse);
   }
 
   /** Spread evenly over the rounds. */
