@@ -255,6 +255,7 @@ public final class ContinualLearning implements AutoCloseable {
 
   private static boolean isBusy(Member member) {
     return member.state() != Member.State.LOST
+        && member.state() != Member.State.FAILED
         && member.report().running() + member.report().waiting() > 0;
   }
 

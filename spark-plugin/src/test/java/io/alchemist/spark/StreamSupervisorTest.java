@@ -57,6 +57,9 @@ class StreamSupervisorTest {
     }
 
     @Override
+    public void awaitIdle(Duration limit) {}
+
+    @Override
     public void close() {
       closed.incrementAndGet();
       ended.countDown();

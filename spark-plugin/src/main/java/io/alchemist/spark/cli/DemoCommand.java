@@ -56,7 +56,8 @@ final class DemoCommand implements Callable<Integer> {
   @Option(
       names = "--warehouse",
       paramLabel = "DIR",
-      description = "Where tables and adapters are put. Default: a new directory for temporary files.")
+      description =
+          "Where tables and adapters are put. Default: a new directory for temporary files.")
   private @Nullable Path warehouse;
 
   @Option(names = "--port", description = "Of the router; 0 takes any. Default: ${DEFAULT-VALUE}.")
@@ -67,7 +68,9 @@ final class DemoCommand implements Callable<Integer> {
       description = "How long users chat at most. Default: 100; 240 with --model.")
   private @Nullable Double seconds;
 
-  @Option(names = "--seed", description = "Of users and of what has changed. Default: ${DEFAULT-VALUE}.")
+  @Option(
+      names = "--seed",
+      description = "Of users and of what has changed. Default: ${DEFAULT-VALUE}.")
   private long seed = 1;
 
   @Spec
@@ -118,8 +121,7 @@ final class DemoCommand implements Callable<Integer> {
         : "(switched off)";
   }
 
-  private int finish(
-      DemoReport report, ContinualLearning job, SparkSession spark, PrintWriter out)
+  private int finish(DemoReport report, ContinualLearning job, SparkSession spark, PrintWriter out)
       throws IOException, InterruptedException {
     out.println();
     out.print(report.toTable());

@@ -115,7 +115,7 @@ class AlchemistConfTest {
         "router.port | 65536 | an integer from 0 to 65535 | 8080",
         "lora.rank | 2000 | an integer from 1 to 1024 | 16",
         "lora.alpha | NaN | a number from 0.000001 to 1000000 | 32",
-        "train.learningRate | 2 | a number from 0.000000001 to 1 | 0.001",
+        "gate.holdoutFraction | 2 | a number from 0 to 0.5 | 0",
         "gate.tolerance | -1 | a number of at least 0 | 0.1",
         "memory.device | lots | a size such as 512m or 4g | 1g",
         "memory.device | -1g | a size such as 512m or 4g | 1g",

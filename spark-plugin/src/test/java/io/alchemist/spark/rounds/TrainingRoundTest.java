@@ -61,7 +61,7 @@ class TrainingRoundTest {
         tables,
         log,
         new VersionLog(tables),
-        new FeedbackJoin(tables, FeedbackRules.DEFAULTS),
+        new FeedbackJoin(tables, log, FeedbackRules.DEFAULTS),
         new Fleet(),
         SmallModel.CONFIG,
         optimizer,
