@@ -107,7 +107,7 @@ public final class AlchemistConf {
   public static final ConfEntry<Long> TURN_INTERVAL = add(
       ConfEntry.millis(
           PREFIX + "turns.interval",
-          "1s",
+          "2s",
           10,
           "How often the driver fetches answered turns and posted feedback from the executors and commits them. A turn is in"
               + " its table, and a posted feedback confirmed, after about this time and that of a commit."));
