@@ -10,7 +10,6 @@ import io.alchemist.feedback.RoundRecord.Quarantined;
 import io.alchemist.feedback.RoundRecord.Waiting;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -21,6 +20,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +43,9 @@ public final class FeedbackJoin {
       .add("prompt", DataTypes.createArrayType(DataTypes.IntegerType))
       .add("completion", DataTypes.createArrayType(DataTypes.IntegerType))
       .add("target", DataTypes.StringType);
+
+  private static final StructType CHOSEN =
+      new StructType().add("id", DataTypes.StringType).add("fingerprint", DataTypes.LongType);
 
   private final Tables tables;
   private final RoundLog rounds;
@@ -132,19 +135,22 @@ public final class FeedbackJoin {
     if (wanted.isEmpty()) {
       return tables.spark().createDataFrame(List.of(), TRAINABLE);
     }
-    Map<String, Instant> wantedTurns = new HashMap<>(endedAt);
-    wantedTurns.keySet().retainAll(values(wanted, JudgedRow::turnId));
-    Dataset<Row> feedback = rows.where(
-            col("judged.key").isin(values(wanted, JudgedRow::id).toArray()))
-        // Of rows with one id, the one that was chosen.
-        .where(
-            col("fingerprint").isin(wanted.stream().map(JudgedRow::fingerprint).toArray()))
+    Set<Instant> times = new HashSet<>();
+    List<Row> chosen = new ArrayList<>();
+    for (JudgedRow row : wanted) {
+      times.add(Objects.requireNonNull(endedAt.get(row.turnId())));
+      chosen.add(RowFactory.create(row.id(), row.fingerprint()));
+    }
+    // Of rows with one id, the one that was chosen.
+    Dataset<Row> feedback = rows.join(
+            broadcast(tables.spark().createDataFrame(chosen, CHOSEN)),
+            new String[] {"id", "fingerprint"})
         .select(
             col("id").as("feedback_id"),
             col("turn_id"),
             when(col("kind").equalTo(Kind.CORRECTION.label()), col("text")).as("target"));
     return turns
-        .rows(wantedTurns)
+        .around(times)
         .join(broadcast(feedback), "turn_id")
         .where(col("target").isNotNull().or(size(col("completion")).gt(0)))
         // The same row may have been written twice, feedback and turns alike.

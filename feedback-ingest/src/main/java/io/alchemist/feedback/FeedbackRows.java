@@ -96,13 +96,11 @@ final class FeedbackRows {
 
   private static Dataset<Row> waiting(List<Waiting> waiting, Tables tables) {
     List<Row> wanted = waiting.stream().map(Waiting::toRow).toList();
-    Object[] ids = waiting.stream().map(Waiting::id).toArray();
     Dataset<Row> since = tables.spark().createDataFrame(wanted, Waiting.SCHEMA);
     // By the fingerprint too: a row with the same id that came later must not take the place of the
     // one that waits.
     return tables
         .read(Table.FEEDBACK)
-        .where(col("id").isin(ids))
         .withColumn("fingerprint", fingerprint())
         .join(broadcast(since), new String[] {"id", "fingerprint"})
         .dropDuplicates(new String[] {"id"})

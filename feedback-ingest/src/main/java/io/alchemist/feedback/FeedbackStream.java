@@ -13,7 +13,9 @@ import org.apache.spark.sql.streaming.Trigger;
 
 /**
  * The streaming query on the table {@code feedback}. Rows that are appended come to a {@link BatchHandler}, all that are
- * there already at first. What others change or delete does not come and does not disturb it. Thread-safe.
+ * there already at first. Commits of others that change or delete rows are passed over, rows that a MERGE adds included,
+ * and compaction does not disturb it. When somebody adds a column to the table, Delta ends the query; started again, it goes on.
+ * Thread-safe.
  */
 public final class FeedbackStream implements AutoCloseable {
   /** Where Spark tells a batch's thread which query it works for. */

@@ -14,8 +14,8 @@ import static org.apache.spark.sql.functions.transform;
 import static org.apache.spark.sql.functions.when;
 
 import io.alchemist.feedback.BatchSorter.DoneBy;
-import java.util.ArrayList;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
@@ -168,10 +168,10 @@ public final class RoundLog {
             thisQuery.as("this_query"),
             explode(concat(col("trained"), col("counted"), col("held_out"), quarantinedFirst()))
                 .as("id"))
-        .where(col("id").isin(ids.toArray()));
+        .join(tables.strings("id", ids), "id");
     for (Row row : rows.collectAsList()) {
-      DoneBy by = row.getBoolean(0) ? DoneBy.THIS_QUERY : DoneBy.ANOTHER_QUERY;
-      done.merge(row.getString(1), by, (a, b) -> DoneBy.THIS_QUERY);
+      DoneBy by = row.getBoolean(1) ? DoneBy.THIS_QUERY : DoneBy.ANOTHER_QUERY;
+      done.merge(row.getString(0), by, (a, b) -> DoneBy.THIS_QUERY);
     }
     return done;
   }

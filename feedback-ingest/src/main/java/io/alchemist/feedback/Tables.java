@@ -1,13 +1,18 @@
 package io.alchemist.feedback;
 
+import static org.apache.spark.sql.functions.broadcast;
+
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.slf4j.Logger;
@@ -80,6 +85,13 @@ public final class Tables {
     write(table, rows.repartition(1), txn);
   }
 
+  /** Strings as a small table to join with: a filter with thousands of literals takes Spark longer to plan than to run. */
+  Dataset<Row> strings(String column, Collection<String> values) {
+    List<Row> rows = values.stream().map(RowFactory::create).toList();
+    return broadcast(
+        spark.createDataFrame(rows, new StructType().add(column, DataTypes.StringType)));
+  }
+
   private void write(Table table, Dataset<Row> rows, Txn txn) {
     DataFrameWriter<Row> writer = rows.write().format("delta").mode(SaveMode.Append);
     writer
@@ -93,10 +105,11 @@ public final class Tables {
       try {
         spark.sql(ddl(table));
         return spark.read().format("delta").load(path(table)).schema();
-      } catch (RuntimeException e) {
+      } catch (Exception e) { // some are checked, though Scala does not say so
         // Another process may be at it, and Delta has many exceptions for that.
         if (attempt == CREATE_ATTEMPTS) {
-          throw e;
+          throw new IllegalStateException(
+              "The table " + table.tableName() + " cannot be created in " + path(table) + ".", e);
         }
         LOG.debug("Table {} was not created at attempt {}", table.tableName(), attempt, e);
         pause();

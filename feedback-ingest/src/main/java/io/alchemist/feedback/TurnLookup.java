@@ -1,11 +1,11 @@
 package io.alchemist.feedback;
 
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.lit;
 
 import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -33,7 +33,7 @@ final class TurnLookup {
       Dataset<Row> rows = tables
           .read(Table.TURNS)
           .select("turn_id", "ended_at")
-          .where(col("turn_id").isin(turnIds.toArray()));
+          .join(tables.strings("turn_id", turnIds), "turn_id");
       for (Row row : rows.collectAsList()) {
         found.merge(row.getString(0), Rows.instant(row, 1), (a, b) -> a.isBefore(b) ? a : b);
       }
@@ -41,16 +41,13 @@ final class TurnLookup {
     return found;
   }
 
-  /** The turns that {@link #endedAt} found, with all columns. */
-  Dataset<Row> rows(Map<String, Instant> endedAt) {
-    Column inTime = col("ended_at").isNull();
-    for (TimeRange range : TimeRange.covering(endedAt.values(), MAX_RANGES)) {
+  /** The turns that ended at these times, with all columns, and others between them. */
+  Dataset<Row> around(Collection<Instant> times) {
+    Column inTime = lit(false);
+    for (TimeRange range : TimeRange.covering(times, MAX_RANGES)) {
       inTime = inTime.or(
           col("ended_at").between(Rows.timestamp(range.from()), Rows.timestamp(range.to())));
     }
-    return tables
-        .read(Table.TURNS)
-        .where(inTime)
-        .where(col("turn_id").isin(List.copyOf(endedAt.keySet()).toArray()));
+    return tables.read(Table.TURNS).where(inTime);
   }
 }

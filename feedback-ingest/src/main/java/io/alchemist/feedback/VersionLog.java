@@ -49,10 +49,14 @@ public final class VersionLog {
    * @return what is wrong, a sentence each; empty where all is well
    */
   public List<String> checkLineage() {
+    return checkLineage(events());
+  }
+
+  static List<String> checkLineage(List<VersionRecord> events) {
     List<String> problems = new ArrayList<>();
     Set<Long> served = new HashSet<>();
     SortedMap<Long, VersionRecord> newest = new TreeMap<>();
-    for (VersionRecord event : events()) {
+    for (VersionRecord event : events) {
       VersionRecord before = newest.put(event.version(), event);
       if (before == null) {
         checkParent(event, served, problems);

@@ -1,2 +1,15 @@
-/** Feedback from Delta tables: what is stored, how a row is judged and joined with its turn, and the stream of it. */
+/**
+ * Feedback from Delta tables: what is stored, how a row is judged and joined with its turn, and the stream of it.
+ *
+ * <p>{@link io.alchemist.feedback.FeedbackStream} hands over the rows that were appended to {@code feedback}, batch by
+ * batch. {@link io.alchemist.feedback.FeedbackJoin#sort} decides what each row is: trainable, counted, waiting for its turn,
+ * or not used. When the batch has been trained, its outcome is appended to {@code rounds} by
+ * {@link io.alchemist.feedback.RoundLog#append}: from then on the batch is decided. Rows of {@code quarantine} and
+ * {@code versions} follow from the round and are written after it, by transactions that are done once. A batch that comes
+ * again after a crash is looked up by {@link io.alchemist.feedback.RoundLog#find}; if it is there, nothing is sorted or
+ * trained, and what follows is written again, which changes nothing where it was there.
+ *
+ * <p>Each batch reads the ids of all earlier rounds, two narrow columns of all turns, and whole turns only from files of the
+ * times that the batch is about.
+ */
 package io.alchemist.feedback;

@@ -5,51 +5,40 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.alchemist.feedback.NaiveFeedback.Outcome;
 import io.alchemist.feedback.RoundRecord.Quarantined;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
-import java.util.TreeMap;
-import java.util.stream.IntStream;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** Random batches through the tables and through a model of a few lines. */
 class FeedbackJoinModelTest {
-  private static final FeedbackRules RULES = new FeedbackRules(8, 40, 2_500, 12);
-  private static final int BATCHES = 4;
-  private static final int ROWS = 60;
+  private static final FeedbackRules RULES = RandomFeedback.RULES;
 
-  @ParameterizedTest
-  @ValueSource(longs = {1, 2})
-  void batchesAreSortedAsTheModelSays(long seed, @TempDir Path directory) {
-    Random random = new Random(seed);
+  @Test
+  void batchesAreSortedAsTheModelSays(@TempDir Path directory) {
+    RandomFeedback random = new RandomFeedback(1);
     Tables tables = TestSpark.tables(directory);
     RoundLog log = new RoundLog(tables);
     FeedbackJoin join = new FeedbackJoin(tables, log, RULES);
     NaiveFeedback model = new NaiveFeedback(RULES);
-    Map<String, Boolean> turns = new TreeMap<>();
     List<Row> feedback = new ArrayList<>();
     long clock = Samples.NOON.toEpochMilli();
 
-    for (int batchId = 0; batchId < BATCHES; batchId++) {
-      addTurns(tables, turns, batchId, random);
-      List<Row> rows = IntStream.range(0, ROWS)
-          .mapToObj(i -> randomFeedback(random, Samples.NOON.plusMillis(feedback.size() + i)))
-          .toList();
+    for (int batchId = 0; batchId < 3; batchId++) {
+      tables.append(Table.TURNS, random.moreTurns(), new Txn("test", batchId));
+      List<Row> rows = random.moreFeedback(80);
       tables.append(Table.FEEDBACK, rows, new Txn("test", batchId));
       feedback.addAll(rows);
-      clock += 1_000;
-      check(join, log, model, rows, "first", batchId, clock, turns);
+      clock += 1_500;
+      check(join, log, model, rows, "first", batchId, clock, random.turns);
     }
     // A fresh checkpoint: the whole table again, by another query.
     model.forgetWaiting();
-    check(join, log, model, feedback, "second", 0, clock + 1_000, turns);
+    check(join, log, model, feedback, "second", 0, clock + 1_000, random.turns);
   }
 
   private static void check(
@@ -83,40 +72,5 @@ class FeedbackJoinModelTest {
 
   private static String key(Quarantined item) {
     return item.id() + "=" + item.reason();
-  }
-
-  private static void addTurns(
-      Tables tables, Map<String, Boolean> turns, int batchId, Random random) {
-    List<Row> added = new ArrayList<>();
-    for (int i = 0; i < 5; i++) {
-      String id = "t" + random.nextInt(20);
-      boolean empty = random.nextInt(3) == 0;
-      if (turns.putIfAbsent(id, empty) == null) {
-        Instant endedAt = Samples.NOON.plusSeconds(random.nextInt(100_000));
-        added.add(empty ? Samples.turn(id, endedAt) : Samples.turn(id, endedAt, 4, 5));
-      }
-    }
-    tables.append(Table.TURNS, added, new Txn("test", batchId));
-  }
-
-  private static Row randomFeedback(Random random, Instant createdAt) {
-    String id = oneOf(random, "f" + random.nextInt(80), 20, null, " ", "123456789");
-    String turnId = oneOf(random, "t" + random.nextInt(25), 20, (String) null);
-    String kind = oneOf(
-        random,
-        List.of("thumb", "score", "correction", "preference", "text").get(random.nextInt(5)),
-        20,
-        null,
-        "Thumb");
-    Double score = List.of(1.0, -1.0, 1.0, -1.0, 0.3, Double.NaN).get(random.nextInt(6));
-    String text = oneOf(random, "right " + random.nextInt(9), 5, null, "\t ");
-    return Samples.feedback(
-        id, turnId, kind, random.nextInt(9) == 0 ? null : score, text, createdAt);
-  }
-
-  /** Mostly the first, one time in {@code odds} one of the others. */
-  private static @Nullable String oneOf(
-      Random random, String usual, int odds, @Nullable String... others) {
-    return random.nextInt(odds) == 0 ? others[random.nextInt(others.length)] : usual;
   }
 }

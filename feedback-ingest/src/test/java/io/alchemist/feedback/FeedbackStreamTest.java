@@ -75,7 +75,7 @@ class FeedbackStreamTest {
       tables.append(Table.TURNS, List.of(Samples.turn("later")), new Txn("test", 2));
       stream.wakeUp();
       await().atMost(PATIENCE).until(() -> first.trained().contains("f2"));
-      assertThat(first.rounds).extracting(RoundRecord::received).containsExactly(2L, 0L);
+      assertThat(first.rounds).extracting(RoundRecord::received).startsWith(2L, 0L);
     }
 
     // Others tidy up and withdraw, while nobody listens.
@@ -91,10 +91,15 @@ class FeedbackStreamTest {
       await().atMost(PATIENCE).until(() -> second.rounds.stream().anyMatch(r -> r.batchId() >= 3));
       assertThat(stream.query().exception().isEmpty()).isTrue();
     }
-    assertThat(second.trained()).containsExactly("f3");
+    // The batch at which the first was stopped may have come again; it was not decided again.
     assertThat(second.rounds).extracting(RoundRecord::queryId).containsOnly(queryId);
-    assertThat(first.rounds).extracting(RoundRecord::batchId).containsExactly(0L, 1L);
-    assertThat(second.rounds).extracting(RoundRecord::batchId).startsWith(2L, 3L);
+    assertThat(second.rounds)
+        .extracting(RoundRecord::batchId)
+        .doesNotHaveDuplicates()
+        .contains(2L, 3L);
+    assertThat(tables.read(Table.ROUNDS).orderBy("batch_id").collectAsList())
+        .flatExtracting(row -> RoundRecord.from(row).trained())
+        .containsExactly("f1", "f2", "f3");
     assertThat(tables.read(Table.QUARANTINE).select("reason").collectAsList())
         .extracting(row -> row.getString(0))
         .containsExactly("MISSING_ID");

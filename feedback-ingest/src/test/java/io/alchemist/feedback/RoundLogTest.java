@@ -64,16 +64,11 @@ class RoundLogTest {
     assertThat(log.done(Set.of("a", "w", "e"), "fresh", 0))
         .containsOnlyKeys("a", "w", "e")
         .doesNotContainValue(DoneBy.THIS_QUERY);
-  }
 
-  @Test
-  void aBatchIsDecidedOnce(@TempDir Path directory) {
-    Tables tables = TestSpark.tables(directory);
-    new RoundLog(tables).append(FIRST);
+    // A batch is decided once.
     new RoundLog(tables)
-        .append(Samples.round("q", 0, 2, 9, List.of("x"), List.of(), List.of(), List.of()));
-
-    assertThat(tables.read(Table.ROUNDS).count()).isEqualTo(1);
-    assertThat(new RoundLog(tables).find("q", 0)).contains(FIRST);
+        .append(Samples.round("q", 1, 9, 9, List.of("x"), List.of(), List.of(), List.of()));
+    assertThat(tables.read(Table.ROUNDS).count()).isEqualTo(3);
+    assertThat(new RoundLog(tables).find("q", 1)).contains(SECOND);
   }
 }

@@ -39,6 +39,10 @@ final class TestSpark {
             "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         .config("spark.databricks.delta.snapshotPartitions", "2")
         .config("spark.sql.shuffle.partitions", "2")
+        // Every plan here runs once, over a few rows: compiling it takes longer than interpreting
+        // it.
+        .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         .config("spark.sql.session.timeZone", "UTC")
         .config(
             "spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir") + "/spark-warehouse")

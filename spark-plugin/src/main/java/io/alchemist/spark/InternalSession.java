@@ -28,6 +28,9 @@ final class InternalSession {
     own.conf().set("spark.sql.session.timeZone", "UTC");
     own.conf().set("spark.sql.shuffle.partitions", PARTITIONS);
     own.conf().set("spark.databricks.delta.snapshotPartitions", PARTITIONS);
+    // Compiling code for a query takes longer than running it on so few rows.
+    own.conf().set("spark.sql.codegen.wholeStage", "false");
+    own.conf().set("spark.sql.codegen.factoryMode", "NO_CODEGEN");
     return own;
   }
 }

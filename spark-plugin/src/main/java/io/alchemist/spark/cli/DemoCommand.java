@@ -7,7 +7,6 @@ import io.alchemist.spark.demo.DemoRun;
 import io.alchemist.spark.demo.HelpDeskScenario;
 import io.alchemist.spark.demo.NewFactScenario;
 import io.alchemist.spark.demo.Scenario;
-import io.alchemist.spark.internal.ShutdownHook;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
@@ -56,7 +55,8 @@ final class DemoCommand implements Callable<Integer> {
   @Option(
       names = "--warehouse",
       paramLabel = "DIR",
-      description = "Where tables and adapters are put. Default: a new directory for temporary files.")
+      description =
+          "Where tables and adapters are put. Default: a new directory for temporary files.")
   private @Nullable Path warehouse;
 
   @Option(names = "--port", description = "Of the router; 0 takes any. Default: ${DEFAULT-VALUE}.")
@@ -67,7 +67,9 @@ final class DemoCommand implements Callable<Integer> {
       description = "How long users chat at most. Default: 100; 240 with --model.")
   private @Nullable Double seconds;
 
-  @Option(names = "--seed", description = "Of users and of what has changed. Default: ${DEFAULT-VALUE}.")
+  @Option(
+      names = "--seed",
+      description = "Of users and of what has changed. Default: ${DEFAULT-VALUE}.")
   private long seed = 1;
 
   @Spec
@@ -84,8 +86,8 @@ final class DemoCommand implements Callable<Integer> {
     SparkSession spark = DemoSession.start(master, port, modelPath(), place.toAbsolutePath());
     try {
       DemoProgress progress = new DemoProgress();
-      try (ContinualLearning job = ContinualLearning.start(spark, progress);
-          ShutdownHook hook = new ShutdownHook(job::close)) {
+      try (ContinualLearning job = ContinualLearning.start(spark, progress)) {
+        job.closeOnShutdown();
         progress.follow(job, place.toAbsolutePath());
         out.printf("Serving at %s/v1, Spark UI at %s%n", job.address(), ui(spark));
         out.flush();
@@ -118,8 +120,7 @@ final class DemoCommand implements Callable<Integer> {
         : "(switched off)";
   }
 
-  private int finish(
-      DemoReport report, ContinualLearning job, SparkSession spark, PrintWriter out)
+  private int finish(DemoReport report, ContinualLearning job, SparkSession spark, PrintWriter out)
       throws IOException, InterruptedException {
     out.println();
     out.print(report.toTable());

@@ -83,7 +83,11 @@ public final class AlchemistConf {
       "Address that an executor's API server binds; empty for the address by which Spark knows the executor. There is no"
           + " authentication: only the router needs to reach it."));
   public static final ConfEntry<Integer> SERVE_PORT = add(ConfEntry.integer(
-      PREFIX + "serve.port", 0, 0, MAX_PORT, "Port of an executor's API server; 0 takes any free one."));
+      PREFIX + "serve.port",
+      0,
+      0,
+      MAX_PORT,
+      "Port of an executor's API server; 0 takes any free one."));
   public static final ConfEntry<Long> PER_TOKEN_TARGET = add(ConfEntry.millis(
       PREFIX + "serve.perTokenTarget",
       "50ms",
@@ -103,7 +107,7 @@ public final class AlchemistConf {
   public static final ConfEntry<Long> TURN_INTERVAL = add(
       ConfEntry.millis(
           PREFIX + "turns.interval",
-          "1s",
+          "2s",
           10,
           "How often the driver fetches answered turns and posted feedback from the executors and commits them. A turn is in"
               + " its table, and a posted feedback confirmed, after about this time and that of a commit."));
@@ -124,14 +128,10 @@ public final class AlchemistConf {
 
   // ---- training
 
-  public static final ConfEntry<Integer> LORA_RANK =
-      add(ConfEntry.integer(PREFIX + "lora.rank", 16, 1, 1024, "Rank of the adapter that is trained."));
+  public static final ConfEntry<Integer> LORA_RANK = add(
+      ConfEntry.integer(PREFIX + "lora.rank", 16, 1, 1024, "Rank of the adapter that is trained."));
   public static final ConfEntry<Double> LORA_ALPHA = add(ConfEntry.number(
-      PREFIX + "lora.alpha",
-      32,
-      1e-6,
-      1e6,
-      "Strength of the adapter; alpha / rank scales it."));
+      PREFIX + "lora.alpha", 32, 1e-6, 1e6, "Strength of the adapter; alpha / rank scales it."));
   public static final ConfEntry<String> LORA_TARGETS = add(ConfEntry.text(
       PREFIX + "lora.targets",
       "gate_proj,up_proj,down_proj",

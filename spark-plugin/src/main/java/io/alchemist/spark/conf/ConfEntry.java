@@ -52,8 +52,7 @@ public final class ConfEntry<T> {
     return integer(key, defaultValue, least, Integer.MAX_VALUE, doc);
   }
 
-  static ConfEntry<Integer> integer(
-      String key, int defaultValue, int least, int most, String doc) {
+  static ConfEntry<Integer> integer(String key, int defaultValue, int least, int most, String doc) {
     return new ConfEntry<>(
         key,
         "integer",

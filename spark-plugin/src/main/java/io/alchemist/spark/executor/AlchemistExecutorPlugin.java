@@ -149,7 +149,7 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
     }
     if (message instanceof Message.Publish publish) {
       // Reading a broadcast may wait for the network.
-      return CompletableFuture.supplyAsync(() -> publish.adapter().value())
+      return CompletableFuture.supplyAsync(() -> publish.adapter().value().value())
           .thenCompose(adapter -> engine.publish(publish.version(), adapter))
           .thenApply(done -> new Message.Done());
     }

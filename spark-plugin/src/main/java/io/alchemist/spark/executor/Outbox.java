@@ -112,8 +112,7 @@ public final class Outbox implements FeedbackSink {
     if (closed) {
       return CompletableFuture.failedFuture(closedError());
     }
-    Entry entry =
-        new Entry(last + 1, null, PostedFeedback.of(feedback), new CompletableFuture<>());
+    Entry entry = new Entry(last + 1, null, PostedFeedback.of(feedback), new CompletableFuture<>());
     if (feedbackBytes + entry.sizeBytes() > maxFeedbackBytes) {
       return CompletableFuture.failedFuture(new RequestException(
           RequestException.Kind.BUSY,

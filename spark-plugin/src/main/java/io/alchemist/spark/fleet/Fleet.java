@@ -34,7 +34,7 @@ public final class Fleet {
   private @Nullable Wanted wanted;
 
   /** What the executors are to serve; without an adapter it is the one that every engine begins with. */
-  private record Wanted(long version, @Nullable Broadcast<AdapterData> adapter) {}
+  private record Wanted(long version, @Nullable Broadcast<Packed<AdapterData>> adapter) {}
 
   /** One executor. Guarded by the lock. */
   private static final class Seat {
@@ -43,7 +43,8 @@ public final class Fleet {
     final int port;
     final String device;
     /** Null where there is no engine to talk to, or the executor is gone. */
-    @Nullable Link link;
+    @Nullable
+    Link link;
 
     State state;
     String detail;
@@ -246,7 +247,7 @@ public final class Fleet {
    *
    * @param adapter its values, or null for the one that every engine begins with
    */
-  public void serve(long version, @Nullable Broadcast<AdapterData> adapter) {
+  public void serve(long version, @Nullable Broadcast<Packed<AdapterData>> adapter) {
     synchronized (lock) {
       wanted = new Wanted(version, adapter);
       seats.values().forEach(this::settle);
@@ -275,11 +276,11 @@ public final class Fleet {
         }
       }
     }
-    Broadcast<AdapterData> adapter = version.adapter;
+    Broadcast<Packed<AdapterData>> adapter = version.adapter;
     behind.forEach((seat, link) -> publish(seat, link, version.version, adapter));
   }
 
-  private void publish(Seat seat, Link link, long version, Broadcast<AdapterData> adapter) {
+  private void publish(Seat seat, Link link, long version, Broadcast<Packed<AdapterData>> adapter) {
     CompletionStage<Void> unused = link.ask(new Message.Publish(version, adapter), PUBLISH_LIMIT)
         .handle((done, failure) -> {
           published(seat, version, failure);

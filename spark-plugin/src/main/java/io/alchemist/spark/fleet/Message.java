@@ -1,15 +1,7 @@
 package io.alchemist.spark.fleet;
 
 import io.alchemist.weights.AdapterData;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.ObjectInputStream;
-import java.io.ObjectOutputStream;
-import java.io.ObjectStreamClass;
 import java.io.Serializable;
-import java.io.UncheckedIOException;
 import java.util.List;
 import org.apache.spark.broadcast.Broadcast;
 
@@ -65,7 +57,7 @@ public sealed interface Message extends Serializable {
    *
    * @param adapter its values; by Spark's broadcast, so that executors pass it on among themselves
    */
-  record Publish(long version, Broadcast<AdapterData> adapter) implements Message {}
+  record Publish(long version, Broadcast<Packed<AdapterData>> adapter) implements Message {}
 
   /** Driver to executor: take no more requests, finish what you have. Answered by {@link Done} at once. */
   record Drain() implements Message {}
@@ -94,43 +86,11 @@ public sealed interface Message extends Serializable {
 
   /** The message as bytes. */
   static byte[] encode(Message message) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
-      out.writeObject(message);
-    } catch (IOException e) {
-      throw new UncheckedIOException("Can't write " + message.getClass().getSimpleName(), e);
-    }
-    return bytes.toByteArray();
+    return Packed.write(message);
   }
 
   /** The message of these bytes. */
   static Message decode(byte[] bytes) {
-    try (ObjectInputStream in = new OwnClasses(new ByteArrayInputStream(bytes))) {
-      return (Message) in.readObject();
-    } catch (IOException e) {
-      throw new UncheckedIOException("Can't read a message", e);
-    } catch (ClassNotFoundException e) {
-      throw new IllegalStateException(
-          "Driver and executor run different versions of Alchemist: " + e.getMessage()
-              + " is not known here. Give both the same jars.",
-          e);
-    }
-  }
-
-  /** Finds classes where this class was found. */
-  final class OwnClasses extends ObjectInputStream {
-    OwnClasses(InputStream in) throws IOException {
-      super(in);
-    }
-
-    @Override
-    protected Class<?> resolveClass(ObjectStreamClass description)
-        throws IOException, ClassNotFoundException {
-      try {
-        return Class.forName(description.getName(), false, Message.class.getClassLoader());
-      } catch (ClassNotFoundException e) {
-        return super.resolveClass(description); // a primitive type
-      }
-    }
+    return (Message) Packed.read(bytes);
   }
 }

@@ -1,5 +1,6 @@
 package io.alchemist.spark.internal;
 
+import io.alchemist.spark.fleet.Packed;
 import java.io.Serializable;
 import java.util.HashMap;
 import java.util.List;
@@ -13,8 +14,6 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.unsafe.types.UTF8String;
 import scala.Tuple2;
-import scala.reflect.ClassTag;
-import scala.reflect.ClassTag$;
 
 /**
  * Brings rows to the executors that they name: one partition for each executor. Rows of an executor that is not there any more
@@ -65,18 +64,17 @@ public final class Placement implements Serializable {
         .mapToPair(row -> new Tuple2<>(here.slot(row, executor, spread), row.copy()))
         .partitionBy(new Slots(size()))
         .values();
-    return placed(placed, InternalRow.class);
+    return placed(placed);
   }
 
   /** Elements spread evenly. */
-  public <T extends Serializable> JavaRDD<T> spread(
-      JavaSparkContext context, List<T> elements, Class<T> type) {
-    return placed(context.parallelize(elements, size()), type);
+  public <T extends Serializable> JavaRDD<Packed<T>> spread(
+      JavaSparkContext context, List<T> elements) {
+    return placed(context.parallelize(elements.stream().map(Packed::new).toList(), size()));
   }
 
-  private <T> JavaRDD<T> placed(JavaRDD<T> rdd, Class<T> type) {
-    ClassTag<T> tag = ClassTag$.MODULE$.apply(type);
-    return new PlacedRdd<>(rdd.rdd(), locations, tag).toJavaRDD();
+  private <T> JavaRDD<T> placed(JavaRDD<T> rdd) {
+    return new PlacedRdd<>(rdd.rdd(), locations, rdd.classTag()).toJavaRDD();
   }
 
   private int slot(InternalRow row, int executor, int spread) {

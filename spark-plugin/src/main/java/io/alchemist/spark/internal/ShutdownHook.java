@@ -6,19 +6,21 @@ import scala.runtime.BoxedUnit;
 
 /** Something to be done when the process is told to end, while Spark still runs: the JVM's own hooks run beside Spark's. */
 public final class ShutdownHook implements AutoCloseable {
-  private static final int BEFORE_SPARK = ShutdownHookManager.SPARK_CONTEXT_SHUTDOWN_PRIORITY() + 50;
+  private static final int BEFORE_SPARK =
+      ShutdownHookManager.SPARK_CONTEXT_SHUTDOWN_PRIORITY() + 50;
 
   private final Object hook;
 
   /** Adds it; what it throws is logged by Spark. */
   public ShutdownHook(Runnable action) {
-    this.hook = ShutdownHookManager.addShutdownHook(BEFORE_SPARK, new AbstractFunction0<BoxedUnit>() {
-      @Override
-      public BoxedUnit apply() {
-        action.run();
-        return BoxedUnit.UNIT;
-      }
-    });
+    this.hook =
+        ShutdownHookManager.addShutdownHook(BEFORE_SPARK, new AbstractFunction0<BoxedUnit>() {
+          @Override
+          public BoxedUnit apply() {
+            action.run();
+            return BoxedUnit.UNIT;
+          }
+        });
   }
 
   /** Takes it away again; does nothing while the process ends. */

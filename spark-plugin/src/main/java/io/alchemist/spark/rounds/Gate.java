@@ -36,6 +36,17 @@ final class Gate {
    */
   record Verdict(double before, double after, boolean passed) {}
 
+  /** Computes losses. */
+  @FunctionalInterface
+  interface Losses {
+    /** Mean losses at the base version and at the candidate, nats per token; null where no example could be used. */
+    double @Nullable [] of(
+        List<GateExample> examples,
+        long baseVersion,
+        @Nullable AdapterData base,
+        AdapterData candidate);
+  }
+
   /**
    * By examples of a file.
    *
@@ -110,14 +121,13 @@ final class Gate {
 
   /** Judges a candidate; null where there is nothing to judge by. */
   @Nullable
-  Verdict judge(
-      RoundJobs jobs, long baseVersion, @Nullable AdapterData base, AdapterData candidate) {
+  Verdict judge(Losses means, long baseVersion, @Nullable AdapterData base, AdapterData candidate) {
     List<GateExample> examples = new ArrayList<>(fixed);
     examples.addAll(heldOut);
     if (examples.isEmpty()) {
       return null;
     }
-    double[] losses = jobs.losses(examples, baseVersion, base, candidate);
+    double[] losses = means.of(examples, baseVersion, base, candidate);
     return losses == null
         ? null
         : new Verdict(losses[0], losses[1], losses[1] <= losses[0] + tolerance);

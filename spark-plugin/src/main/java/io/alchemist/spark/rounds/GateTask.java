@@ -4,6 +4,7 @@ import io.alchemist.engine.Engine;
 import io.alchemist.engine.LoadedModel;
 import io.alchemist.spark.executor.EngineHolder;
 import io.alchemist.spark.executor.ExecutorEngine;
+import io.alchemist.spark.fleet.Packed;
 import io.alchemist.text.ChatMessage;
 import io.alchemist.text.ChatTemplate;
 import io.alchemist.train.GradientReport;
@@ -20,21 +21,21 @@ import org.jspecify.annotations.Nullable;
  * Runs on an executor: the loss of some examples before and after a round. Gives four numbers: sum of losses and of weights at
  * the base version, and likewise at the candidate. Examples that the model can't hold count for nothing, in both.
  */
-final class GateTask implements FlatMapFunction<Iterator<GateExample>, double[]> {
+final class GateTask implements FlatMapFunction<Iterator<Packed<GateExample>>, double[]> {
   private static final long serialVersionUID = 1L;
 
-  private final Broadcast<GateWork> broadcast;
+  private final Broadcast<Packed<GateWork>> broadcast;
 
-  GateTask(Broadcast<GateWork> broadcast) {
+  GateTask(Broadcast<Packed<GateWork>> broadcast) {
     this.broadcast = broadcast;
   }
 
   @Override
-  public Iterator<double[]> call(Iterator<GateExample> given) throws InterruptedException {
-    GateWork work = broadcast.value();
+  public Iterator<double[]> call(Iterator<Packed<GateExample>> given) throws InterruptedException {
+    GateWork work = broadcast.value().value();
     ExecutorEngine engine = EngineHolder.await();
     List<GateExample> examples = new ArrayList<>();
-    given.forEachRemaining(examples::add);
+    given.forEachRemaining(example -> examples.add(example.value()));
     double[] before;
     if (Engine.await(engine.engine().versions()).contains(work.baseVersion())) {
       before = loss(engine, examples, work.baseVersion());

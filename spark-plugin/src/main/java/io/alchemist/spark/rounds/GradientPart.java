@@ -71,8 +71,12 @@ final class GradientPart implements Serializable {
   GradientPart plus(GradientPart other) {
     if (values.length == 0) {
       values = other.values;
-    } else {
-      for (int i = 0; i < other.values.length; i++) {
+    } else if (other.values.length != 0) {
+      if (values.length != other.values.length) {
+        throw new IllegalStateException("Executors sent gradients of " + values.length + " and "
+            + other.values.length + " numbers: they run with different settings.");
+      }
+      for (int i = 0; i < values.length; i++) {
         values[i] += other.values[i];
       }
     }

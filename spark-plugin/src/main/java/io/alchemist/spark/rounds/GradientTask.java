@@ -3,6 +3,7 @@ package io.alchemist.spark.rounds;
 import io.alchemist.engine.Engine;
 import io.alchemist.spark.executor.EngineHolder;
 import io.alchemist.spark.executor.ExecutorEngine;
+import io.alchemist.spark.fleet.Packed;
 import io.alchemist.spark.internal.ArrowBatches;
 import io.alchemist.train.TrainingExample;
 import java.util.ArrayList;
@@ -25,9 +26,9 @@ final class GradientTask implements FlatMapFunction<Iterator<InternalRow>, Gradi
   private static final long serialVersionUID = 1L;
   private static final int MAX_BATCH_ROWS = 256;
 
-  private final Broadcast<GradientWork> broadcast;
+  private final Broadcast<Packed<GradientWork>> broadcast;
 
-  GradientTask(Broadcast<GradientWork> broadcast) {
+  GradientTask(Broadcast<Packed<GradientWork>> broadcast) {
     this.broadcast = broadcast;
   }
 
@@ -35,7 +36,7 @@ final class GradientTask implements FlatMapFunction<Iterator<InternalRow>, Gradi
   public Iterator<GradientPart> call(Iterator<InternalRow> rows) throws InterruptedException {
     GradientPart part = new GradientPart(SparkEnv.get().executorId());
     if (rows.hasNext()) {
-      take(EngineHolder.await(), rows, broadcast.value(), part);
+      take(EngineHolder.await(), rows, broadcast.value().value(), part);
     }
     return List.of(part).iterator();
   }

@@ -2,6 +2,7 @@ package io.alchemist.spark.rounds;
 
 import io.alchemist.spark.fleet.Fleet;
 import io.alchemist.spark.fleet.Member;
+import io.alchemist.spark.fleet.Packed;
 import io.alchemist.spark.internal.Placement;
 import io.alchemist.train.Reuse;
 import io.alchemist.weights.AdapterData;
@@ -97,7 +98,7 @@ final class RoundJobs {
   }
 
   private GradientPart gradient(Examples examples, GradientWork work) {
-    Broadcast<GradientWork> broadcast = spark.broadcast(work);
+    Broadcast<Packed<GradientWork>> broadcast = spark.broadcast(new Packed<>(work));
     try {
       return examples
           .rows
@@ -118,11 +119,11 @@ final class RoundJobs {
       long baseVersion,
       @Nullable AdapterData base,
       AdapterData candidate) {
-    Broadcast<GateWork> broadcast = spark.broadcast(new GateWork(
-        baseVersion, drafts.decrementAndGet(), base, drafts.decrementAndGet(), candidate));
+    Broadcast<Packed<GateWork>> broadcast = spark.broadcast(new Packed<>(new GateWork(
+        baseVersion, drafts.decrementAndGet(), base, drafts.decrementAndGet(), candidate)));
     try {
       double[] sums = placement()
-          .spread(spark, examples, GateExample.class)
+          .spread(spark, examples)
           .mapPartitions(new GateTask(broadcast))
           .reduce((a, b) -> new double[] {a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]});
       return sums[1] == 0 || sums[3] == 0

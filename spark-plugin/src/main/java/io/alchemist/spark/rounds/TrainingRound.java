@@ -237,7 +237,7 @@ final class TrainingRound implements BatchHandler {
       return;
     }
     Gate.Verdict verdict =
-        gate.judge(jobs, versions.liveVersion(), versions.liveAdapter(), candidate);
+        gate.judge(jobs::losses, versions.liveVersion(), versions.liveAdapter(), candidate);
     if (verdict != null) {
       outcome.lossBefore = verdict.before();
       outcome.lossAfter = verdict.after();
@@ -313,7 +313,8 @@ final class TrainingRound implements BatchHandler {
     if (examples == null || first == null || !isAudited(round.round())) {
       return;
     }
-    // The base of this round is not live any more, but at hand: gradients are taken at it by its number. Both are taken
+    // The base of this round is not live any more, but at hand: gradients are taken at it by its
+    // number. Both are taken
     // now, one after the other, in turns, so that neither has the advantage of what ran before.
     boolean reuseFirst = round.round() % 2 == 0;
     GradientPart one = again(examples, round, outcome, reuseFirst ? Reuse.LOGGED : Reuse.NONE);

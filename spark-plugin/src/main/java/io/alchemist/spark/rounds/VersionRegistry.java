@@ -8,6 +8,7 @@ import io.alchemist.feedback.VersionLog;
 import io.alchemist.feedback.VersionRecord;
 import io.alchemist.feedback.VersionRecord.Status;
 import io.alchemist.spark.fleet.Fleet;
+import io.alchemist.spark.fleet.Packed;
 import io.alchemist.weights.AdapterData;
 import io.alchemist.weights.OptimizerState;
 import java.time.Instant;
@@ -41,7 +42,7 @@ final class VersionRegistry {
 
   private AdapterData startAdapter;
   private OptimizerState liveOptimizer;
-  private @Nullable Broadcast<AdapterData> broadcast;
+  private @Nullable Broadcast<Packed<AdapterData>> broadcast;
 
   VersionRegistry(
       JavaSparkContext spark,
@@ -93,7 +94,7 @@ final class VersionRegistry {
       optimizer.restore(stored.adapter(), stored.optimizer().orElse(null));
       liveAdapter = stored.adapter();
       liveOptimizer = optimizer.state();
-      broadcast = spark.broadcast(stored.adapter());
+      broadcast = spark.broadcast(new Packed<>(stored.adapter()));
     }
     liveVersion = version;
   }

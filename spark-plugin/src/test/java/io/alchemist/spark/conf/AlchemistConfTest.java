@@ -5,7 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.LoraSpec;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.Test;
@@ -77,7 +85,8 @@ class AlchemistConfTest {
   void asksForAModel() {
     assertThatThrownBy(() -> AlchemistConf.check(new SparkConf(false)))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageStartingWith("spark.alchemist.model is not set, and there is no default. The model:");
+        .hasMessageStartingWith(
+            "spark.alchemist.model is not set, and there is no default. The model:");
   }
 
   @ParameterizedTest
@@ -91,7 +100,9 @@ class AlchemistConfTest {
   void suggestsTheNearestKey(String unknown, String nearest) {
     assertThatThrownBy(() -> AlchemistConf.check(conf(unknown, "1")))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("%s is no setting of Alchemist. Did you mean %s? docs/configuration.md lists all.", unknown, nearest);
+        .hasMessage(
+            "%s is no setting of Alchemist. Did you mean %s? docs/configuration.md lists all.",
+            unknown, nearest);
   }
 
   @ParameterizedTest
@@ -104,7 +115,7 @@ class AlchemistConfTest {
         "router.port | 65536 | an integer from 0 to 65535 | 8080",
         "lora.rank | 2000 | an integer from 1 to 1024 | 16",
         "lora.alpha | NaN | a number from 0.000001 to 1000000 | 32",
-        "train.learningRate | 2 | a number from 0.000000001 to 1 | 0.001",
+        "gate.holdoutFraction | 2 | a number from 0 to 0.5 | 0",
         "gate.tolerance | -1 | a number of at least 0 | 0.1",
         "memory.device | lots | a size such as 512m or 4g | 1g",
         "memory.device | -1g | a size such as 512m or 4g | 1g",
@@ -155,5 +166,27 @@ class AlchemistConfTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("spark.alchemist.lora.targets: No linear layer is called '")
         .hasMessageContaining("q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
+  }
+
+  /** In error texts, comments and documentation. */
+  @Test
+  void everyKeyThatIsNamedAnywhereExists() throws IOException {
+    Pattern named = Pattern.compile("spark\\.alchemist(\\.[a-z][a-zA-Z]*)+");
+    Set<String> known = entries().map(ConfEntry::key).collect(Collectors.toSet());
+    List<String> unknown = new ArrayList<>();
+    for (String folder : List.of("src/main/java", "../docs", "../conf")) {
+      try (Stream<Path> files = Files.walk(Path.of(folder))) {
+        for (Path file : files.filter(Files::isRegularFile).toList()) {
+          named
+              .matcher(Files.readString(file))
+              .results()
+              .map(MatchResult::group)
+              .filter(
+                  key -> known.stream().noneMatch(k -> k.equals(key) || k.startsWith(key + ".")))
+              .forEach(key -> unknown.add(key + " in " + file));
+        }
+      }
+    }
+    assertThat(unknown).isEmpty();
   }
 }

@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Writes {@code docs/configuration.md}: {@link AlchemistConf} as tables, with the settings of Spark that go with it. */
 final class ConfigurationPage {
-  private static final String INTRODUCTION = """
+  private static final String INTRODUCTION =
+      """
       # Configuration
 
       Alchemist is configured by Spark's own means: `--conf key=value` of `spark-submit`, `conf/spark-defaults.conf`
@@ -38,10 +39,13 @@ final class ConfigurationPage {
 
   /** The whole page. */
   static String text() {
-    StringBuilder page = new StringBuilder("<!-- Generated from AlchemistConf by ConfigurationPageTest. -->\n\n");
+    StringBuilder page =
+        new StringBuilder("<!-- Generated from AlchemistConf by ConfigurationPageTest. -->\n\n");
     page.append(INTRODUCTION);
     groups().forEach((group, entries) -> {
-      page.append("\n## ").append(group).append("\n\n| key | default | type | meaning |\n|---|---|---|---|\n");
+      page.append("\n## ")
+          .append(group)
+          .append("\n\n| key | default | type | meaning |\n|---|---|---|---|\n");
       entries.forEach(entry -> page.append(row(entry)));
     });
     return page.toString();

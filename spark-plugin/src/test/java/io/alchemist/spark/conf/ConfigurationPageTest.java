@@ -25,7 +25,8 @@ class ConfigurationPageTest {
 
   @Test
   void everySettingHasItsLine() {
-    assertThat(ConfigurationPage.text().lines().filter(line -> line.startsWith("| `spark.alchemist.")))
+    assertThat(
+            ConfigurationPage.text().lines().filter(line -> line.startsWith("| `spark.alchemist.")))
         .hasSameSizeAs(AlchemistConf.all());
     assertThat(ConfigurationPage.text())
         .contains("| `spark.alchemist.model` | required | path | ")

@@ -72,11 +72,12 @@ class OutboxTest {
   @Test
   void givesEverythingInItsOrder() {
     outbox.add(turn("t1"));
-    append("f1");
+    CompletableFuture<Void> first = append("f1");
     outbox.add(turn("t2"));
-    append("f2");
+    CompletableFuture<Void> second = append("f2");
 
     Parcel parcel = collect(0);
+    assertThat(List.of(first, second)).noneMatch(CompletableFuture::isDone);
     assertThat(turns(parcel)).containsExactly("t1", "t2");
     assertThat(feedbacks(parcel)).containsExactly("f1", "f2");
     assertThat(parcel.upTo()).isEqualTo(4);
@@ -193,7 +194,8 @@ class OutboxTest {
 
     assertThat(refusal(waiting).kind()).isEqualTo(Kind.UNAVAILABLE);
     assertThat(refusal(append("f2")))
-        .hasMessage("This executor ends before the feedback was committed; send it again, under the same id.");
+        .hasMessage(
+            "This executor ends before the feedback was committed; send it again, under the same id.");
     outbox.add(turn("t2"));
     assertThat(outbox.isEmpty()).isTrue();
   }
@@ -201,11 +203,12 @@ class OutboxTest {
   @Test
   void whoeverIsConfirmedMayUseTheOutbox() {
     List<String> seen = new ArrayList<>();
-    append("f1").thenRun(() -> {
+    CompletableFuture<Void> confirmed = append("f1").thenRun(() -> {
       outbox.add(turn("after"));
       seen.addAll(turns(collect(1)));
     });
     outbox.committed(1);
+    assertThat(confirmed).isCompletedWithValue(null);
     assertThat(seen).containsExactly("after");
   }
 

@@ -40,7 +40,8 @@ class RecentTimesTest {
 
   @Property
   void aQuantileIsOneOfTheTimes(
-      @ForAll @Size(min = 1, max = 700) List<@LongRange(min = 0, max = 1_000_000_000_000L) Long> all,
+      @ForAll @Size(min = 1, max = 700)
+          List<@LongRange(min = 0, max = 1_000_000_000_000L) Long> all,
       @ForAll @DoubleRange(min = 0, max = 1) double q) {
     RecentTimes recent = new RecentTimes();
     all.forEach(recent::add);

@@ -8,6 +8,7 @@ import io.alchemist.feedback.Tables;
 import io.alchemist.feedback.Txn;
 import io.alchemist.serve.Feedback;
 import io.alchemist.spark.TestSpark;
+import io.alchemist.spark.Undeclared;
 import io.alchemist.spark.executor.Outbox;
 import io.alchemist.spark.fleet.Member.State;
 import io.alchemist.spark.fleet.Message.Collect;
@@ -55,19 +56,12 @@ class CollectorTest {
       }
       tried.add(txn);
       if (table == failing) {
-        throw FakeLedger.<RuntimeException>undeclared(
-            new SparkException("Job aborted due to stage failure"));
+        Undeclared.raise(new SparkException("Job aborted due to stage failure"));
       }
       if (done.getOrDefault(table + txn.appId(), -1L) < txn.version()) {
         done.put(table + txn.appId(), txn.version());
         rows.forEach(row -> ids.add(row.getString(0)));
       }
-    }
-
-    /** As Scala throws what Java must declare. */
-    @SuppressWarnings("unchecked")
-    private static <T extends Throwable> T undeclared(Throwable thrown) throws T {
-      throw (T) thrown;
     }
   }
 
@@ -81,12 +75,11 @@ class CollectorTest {
     public CompletionStage<Message> ask(Message message, Duration limit) {
       heard.add(message);
       if (silent) {
-        return CompletableFuture.failedFuture(
-            new TimeoutException("no answer within " + limit));
+        return CompletableFuture.failedFuture(new TimeoutException("no answer within " + limit));
       }
       if (message instanceof Collect collect) {
-        return CompletableFuture.completedFuture(outbox.collect(
-            collect.after(), collect.maxBytes(), ExecutorReport.NONE.at(1)));
+        return CompletableFuture.completedFuture(
+            outbox.collect(collect.after(), collect.maxBytes(), ExecutorReport.NONE.at(1)));
       }
       if (message instanceof Committed committed) {
         outbox.committed(committed.upTo());
@@ -150,11 +143,12 @@ class CollectorTest {
     CompletableFuture<Void> posted = one.posted("f1");
     one.answered("t1");
     two.answered("t2");
-    two.posted("f2");
+    CompletableFuture<Void> other = two.posted("f2");
 
     assertThat(collector.collect()).isFalse();
     assertThat(ledger.ids).containsExactly("t1", "t2", "f1", "f2");
     assertThat(posted).isCompletedWithValue(null);
+    assertThat(other).isCompletedWithValue(null);
     assertThat(fleet.members()).extracting(Member::collected).containsExactly(2L, 2L);
     assertThat(fleet.members()).extracting(m -> m.report().version()).containsOnly(1L);
   }
@@ -180,16 +174,18 @@ class CollectorTest {
     Collector collector = collector();
     FakeExecutor executor = executor("1");
     executor.answered("t1");
-    executor.posted("f1");
+    CompletableFuture<Void> posted = executor.posted("f1");
     ledger.failing = Table.FEEDBACK;
     assertThatThrownBy(collector::collect).isInstanceOf(SparkException.class);
     executor.answered("t2");
     assertThatThrownBy(collector::collect).isInstanceOf(SparkException.class);
     assertThat(executor.heard).as("nothing more is fetched").hasSize(1);
     assertThat(ledger.ids).containsExactly("t1");
+    assertThat(posted).isNotDone();
 
     ledger.failing = null;
     collector.collect();
+    assertThat(posted).isCompletedWithValue(null);
     assertThat(ledger.ids).containsExactly("t1", "f1", "t2");
     assertThat(ledger.tried).extracting(Txn::version).containsExactly(0L, 0L, 0L, 0L, 0L, 0L, 1L);
     assertThat(executor.outbox.isEmpty()).isTrue();
@@ -218,7 +214,9 @@ class CollectorTest {
     silent.silent = true;
     collector.collect();
     assertThat(ledger.ids).containsExactly("t2");
-    assertThat(fleet.members()).extracting(Member::state).containsExactly(State.STARTING, State.READY);
+    assertThat(fleet.members())
+        .extracting(Member::state)
+        .containsExactly(State.STARTING, State.READY);
 
     silent.silent = false;
     collector.collect();
@@ -288,7 +286,10 @@ class CollectorTest {
     executor.answered("t2");
     collector().collect();
     assertThat(ledger.ids).containsExactly("t1", "t2");
-    assertThat(ledger.tried).extracting(Txn::appId).doesNotHaveDuplicates().allMatch(id -> id.startsWith("turns-app-"));
+    assertThat(ledger.tried)
+        .extracting(Txn::appId)
+        .doesNotHaveDuplicates()
+        .allMatch(id -> id.startsWith("turns-app-"));
   }
 
   @Test
@@ -297,15 +298,15 @@ class CollectorTest {
     executor.answered("t1");
     ledger.failing = Table.TURNS;
     AtomicInteger rounds = new AtomicInteger();
-    try (Collector unused = new Collector(fleet, ledger, "app", 10, rounds::incrementAndGet)) {
+    try (Collector regular = new Collector(fleet, ledger, "app", 10, rounds::incrementAndGet)) {
+      assertThat(regular).isNotNull();
       Awaitility.await().atMost(LONG).until(() -> ledger.tried.size() >= 2);
       assertThat(rounds).hasValue(0);
       ledger.failing = null;
       Awaitility.await().atMost(LONG).until(() -> rounds.get() >= 2);
       executor.answered("t2");
-      Awaitility.await()
-          .atMost(LONG)
-          .untilAsserted(() -> assertThat(ledger.ids).containsExactly("t1", "t2"));
+      Awaitility.await().atMost(LONG).untilAsserted(() -> assertThat(ledger.ids)
+          .containsExactly("t1", "t2"));
     }
     int ended = rounds.get();
     assertThat(executor.outbox.isEmpty()).isTrue();
@@ -314,16 +315,15 @@ class CollectorTest {
 
   @Test
   void theRowsFitTheTables(@TempDir Path warehouse) {
-    Tables tables = new Tables(TestSpark.session(), warehouse.toString());
-    tables.create();
+    Tables tables = TestSpark.tables(warehouse);
     FakeExecutor executor = executor("7");
     executor.answered("t1");
-    executor.posted("f1");
-    Collector collector =
-        new Collector(fleet, tables::append, "app", NEVER_AGAIN_MILLIS, () -> {});
+    CompletableFuture<Void> posted = executor.posted("f1");
+    Collector collector = new Collector(fleet, tables::append, "app", NEVER_AGAIN_MILLIS, () -> {});
     collectors.add(collector);
     collector.collect();
 
+    assertThat(posted).isCompletedWithValue(null);
     Row turn = tables.read(Table.TURNS).head();
     assertThat(turn.<String>getAs("turn_id")).isEqualTo("t1");
     assertThat(turn.<String>getAs("executor_id")).isEqualTo("7");

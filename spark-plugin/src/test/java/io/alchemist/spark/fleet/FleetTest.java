@@ -18,16 +18,16 @@ import java.util.concurrent.TimeoutException;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.jspecify.annotations.Nullable;
 
 class FleetTest {
   private static final Duration SHORT = Duration.ofMillis(50);
   private static final Duration LONG = Duration.ofSeconds(30);
 
-  private static Broadcast<AdapterData> adapter;
+  private static Broadcast<Packed<AdapterData>> adapter;
 
   private final Fleet fleet = new Fleet();
   private final FakeLink link = new FakeLink();
@@ -35,11 +35,11 @@ class FleetTest {
   @BeforeAll
   static void broadcast() {
     adapter = new JavaSparkContext(TestSpark.session().sparkContext())
-        .broadcast(new AdapterData(
+        .broadcast(new Packed<>(new AdapterData(
             1,
             1,
             new TreeMap<>(Map.of(
-                new Site(0, LinearLayer.Q), new Factors(new float[] {1}, new float[] {1})))));
+                new Site(0, LinearLayer.Q), new Factors(new float[] {1}, new float[] {1}))))));
   }
 
   @AfterAll
@@ -289,8 +289,7 @@ class FleetTest {
   void fromManyThreadsAllEndAtTheNewestVersion() {
     int executors = 8;
     int versions = 200;
-    Link immediate = (message, limit) ->
-        CompletableFuture.supplyAsync(() -> new Message.Done());
+    Link immediate = (message, limit) -> CompletableFuture.supplyAsync(() -> new Message.Done());
     fleet.serve(1, null);
     Thread serving = new Thread(() -> {
       for (int version = 2; version <= versions; version++) {
@@ -302,12 +301,10 @@ class FleetTest {
       fleet.ready(hello("" + i), immediate);
       fleet.reported("" + i, report(1));
     }
-    Awaitility.await()
-        .atMost(LONG)
-        .untilAsserted(() -> assertThat(fleet.members())
-            .extracting(member -> member.report().version())
-            .hasSize(executors)
-            .containsOnly((long) versions));
+    Awaitility.await().atMost(LONG).untilAsserted(() -> assertThat(fleet.members())
+        .extracting(member -> member.report().version())
+        .hasSize(executors)
+        .containsOnly((long) versions));
   }
 
   // ---- waiting
@@ -354,8 +351,7 @@ class FleetTest {
         .withThrowableThat()
         .havingRootCause()
         .isInstanceOf(IllegalStateException.class)
-        .withMessage(
-            "Executor 1 on node-1 can't serve: There is no model in /models/small.");
+        .withMessage("Executor 1 on node-1 can't serve: There is no model in /models/small.");
     fleet.lost("1", "killed");
     assertThatThrownBy(() -> fleet.awaitReady(1, SHORT))
         .as("also when it is gone by now")

@@ -41,7 +41,7 @@ class MappingTest {
 
   @Test
   void aTurnOfTokensHasNoQuestion() {
-    Turn turn = new Turn("id", 3, PROMPT, COMPLETION, LOG_PROBS, 0, FinishReason.values()[0], 1);
+    Turn turn = new Turn("id", 3, PROMPT, COMPLETION, LOG_PROBS, 0, FinishReason.STOP, 1);
     ServedTurn served = ServedTurn.of(new AnsweredTurn(turn, "c", null, null, "so", 1, 0));
     assertThat(served.user()).isNull();
     assertThat(served.promptText()).isNull();
@@ -49,10 +49,21 @@ class MappingTest {
 
   @Test
   void aTurnKnowsAboutHowLargeItIs() {
-    ServedTurn small = new ServedTurn(
-        "t", "c", null, 1, PROMPT, COMPLETION, LOG_PROBS, null, "so", 0, "stop", 1);
+    ServedTurn small =
+        new ServedTurn("t", "c", null, 1, PROMPT, COMPLETION, LOG_PROBS, null, "so", 0, "stop", 1);
     ServedTurn large = new ServedTurn(
-        "t", "c", null, 1, new int[1_003], COMPLETION, LOG_PROBS, "x".repeat(500), "so", 0, "stop", 1);
+        "t",
+        "c",
+        null,
+        1,
+        new int[1_003],
+        COMPLETION,
+        LOG_PROBS,
+        "x".repeat(500),
+        "so",
+        0,
+        "stop",
+        1);
     assertThat(large.sizeBytes() - small.sizeBytes()).isEqualTo(4 * 1_000 + 2 * 500);
     assertThat(small.sizeBytes()).isGreaterThan(4 * 3 + 8 * 2 + 2 * 2);
   }
@@ -63,8 +74,7 @@ class MappingTest {
     PostedFeedback posted =
         PostedFeedback.of(new Feedback("f", "t", kind, 0.5, "text", "worse", "me", 7));
     assertThat(posted)
-        .isEqualTo(
-            new PostedFeedback("f", "t", posted.kind(), 0.5, "text", "worse", "me", 7));
+        .isEqualTo(new PostedFeedback("f", "t", posted.kind(), 0.5, "text", "worse", "me", 7));
     assertThat(posted.kind()).isEqualToIgnoringCase(kind.name()).isLowerCase();
     assertThat(PostedFeedback.of(new Feedback("f", "t", kind, null, null, null, null, 7)))
         .isEqualTo(new PostedFeedback("f", "t", posted.kind(), null, null, null, null, 7));

@@ -58,7 +58,8 @@ class MessageTest {
   @Test
   void everyKindIsTested() {
     Set<Class<?>> tested = simple().map(Message::getClass).collect(Collectors.toSet());
-    assertThat(Arrays.stream(Message.class.getPermittedSubclasses()).filter(c -> !tested.contains(c)))
+    assertThat(
+            Arrays.stream(Message.class.getPermittedSubclasses()).filter(c -> !tested.contains(c)))
         .containsExactlyInAnyOrder(Parcel.class, Message.Publish.class);
   }
 
@@ -81,13 +82,15 @@ class MessageTest {
         new TreeMap<>(Map.of(
             new Site(0, LinearLayer.Q),
             new Factors(new float[] {1, 2}, new float[] {3, Float.MIN_VALUE}))));
-    Broadcast<AdapterData> broadcast =
-        new JavaSparkContext(TestSpark.session().sparkContext()).broadcast(adapter);
+    Broadcast<Packed<AdapterData>> broadcast =
+        new JavaSparkContext(TestSpark.session().sparkContext()).broadcast(new Packed<>(adapter));
     Message.Publish came =
         (Message.Publish) Message.decode(Message.encode(new Message.Publish(4, broadcast)));
     assertThat(came.version()).isEqualTo(4);
     assertThat(came.adapter().id()).isEqualTo(broadcast.id());
-    assertThat(came.adapter().value().factors()).usingRecursiveComparison().isEqualTo(adapter.factors());
+    assertThat(came.adapter().value().value().factors())
+        .usingRecursiveComparison()
+        .isEqualTo(adapter.factors());
     broadcast.destroy();
   }
 
@@ -105,18 +108,18 @@ class MessageTest {
     byte[] bytes = Message.encode(new Message.Done());
     assertThatThrownBy(() -> Message.decode(Arrays.copyOf(bytes, bytes.length / 2)))
         .isInstanceOf(UncheckedIOException.class)
-        .hasMessage("Can't read a message");
+        .hasMessage("Can't read what driver or executor sent");
   }
 
   @Test
   void namesAClassThatIsNotKnown() {
     byte[] bytes = Message.encode(new Message.NotYet());
-    String renamed = new String(bytes, StandardCharsets.ISO_8859_1)
-        .replace("Message$NotYet", "Message$NotYot");
-    assertThatThrownBy(() -> Message.decode(
-            renamed.getBytes(StandardCharsets.ISO_8859_1)))
+    String renamed =
+        new String(bytes, StandardCharsets.ISO_8859_1).replace("Message$NotYet", "Message$NotYot");
+    assertThatThrownBy(() -> Message.decode(renamed.getBytes(StandardCharsets.ISO_8859_1)))
         .isInstanceOf(IllegalStateException.class)
-        .hasMessage("Driver and executor run different versions of Alchemist:"
-            + " io.alchemist.spark.fleet.Message$NotYot is not known here. Give both the same jars.");
+        .hasMessage(
+            "Driver and executor run different versions of Alchemist:"
+                + " io.alchemist.spark.fleet.Message$NotYot is not known here. Give both the same jars.");
   }
 }
