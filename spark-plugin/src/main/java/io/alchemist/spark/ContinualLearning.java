@@ -210,6 +210,11 @@ public final class ContinualLearning implements AutoCloseable {
     stream.throwFailure();
   }
 
+  /** From now on the job is also closed when the process is told to end, e.g. by Ctrl-C, before Spark's context is. */
+  public void closeOnShutdown() {
+    ShutdownHook unused = own(new ShutdownHook(this::close));
+  }
+
   /**
    * Ends the job in good order: no new request is taken, answers and the round under way end, what executors still have is
    * committed. A round that takes longer than the drain timeout is given up and comes again at the next start. The session
@@ -273,9 +278,8 @@ public final class ContinualLearning implements AutoCloseable {
   /** Runs the job until it is told to end, as {@code spark-submit} does. Its settings come from Spark's configuration. */
   public static void main(String[] arguments) throws Exception {
     SparkSession spark = SparkSession.builder().appName("Alchemist").getOrCreate();
-    try (ContinualLearning job = start(spark);
-        ShutdownHook hook = new ShutdownHook(job::close)) {
-      LOG.debug("{} ends the job in good order", hook);
+    try (ContinualLearning job = start(spark)) {
+      job.closeOnShutdown();
       job.awaitTermination();
     } finally {
       spark.stop();

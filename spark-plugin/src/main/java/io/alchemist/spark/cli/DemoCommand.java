@@ -7,7 +7,6 @@ import io.alchemist.spark.demo.DemoRun;
 import io.alchemist.spark.demo.HelpDeskScenario;
 import io.alchemist.spark.demo.NewFactScenario;
 import io.alchemist.spark.demo.Scenario;
-import io.alchemist.spark.internal.ShutdownHook;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
@@ -88,8 +87,8 @@ final class DemoCommand implements Callable<Integer> {
     SparkSession spark = DemoSession.start(master, port, modelPath(), place.toAbsolutePath());
     try {
       DemoProgress progress = new DemoProgress();
-      try (ContinualLearning job = ContinualLearning.start(spark, progress);
-          ShutdownHook hook = new ShutdownHook(job::close)) {
+      try (ContinualLearning job = ContinualLearning.start(spark, progress)) {
+        job.closeOnShutdown();
         progress.follow(job, place.toAbsolutePath());
         out.printf("Serving at %s/v1, Spark UI at %s%n", job.address(), ui(spark));
         out.flush();
