@@ -76,6 +76,7 @@ final class DemoCommand implements Callable<Integer> {
   private CommandSpec spec;
 
   @Override
+  @SuppressWarnings("try") // the hook has only to be closed
   public Integer call() throws IOException, InterruptedException, TimeoutException {
     long start = System.nanoTime();
     PrintWriter out = spec.commandLine().getOut();

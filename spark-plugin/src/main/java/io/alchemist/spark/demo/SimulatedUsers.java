@@ -7,6 +7,8 @@ import io.alchemist.spark.demo.UserScript.Visit;
 import io.alchemist.text.ChatMessage;
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -27,12 +29,14 @@ public final class SimulatedUsers implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SimulatedUsers.class);
   private static final long CLOSE_TIMEOUT_MILLIS = 30_000;
   private static final long AFTER_FAILURE_MILLIS = 1_000;
+  private static final int POSTS_AT_ONCE = 32;
 
   private final UsersConfig config;
   private final Scenario scenario;
   private final ChatClient client;
   private final OutsideSystem outside;
   private final ScheduledThreadPoolExecutor pool;
+  private final ExecutorService posting;
   /** Begins feedback ids, so that they don't repeat when the demo runs again on the same table. */
   private final String run = Long.toString(System.currentTimeMillis(), Character.MAX_RADIX);
 
@@ -59,6 +63,7 @@ public final class SimulatedUsers implements AutoCloseable {
     this.outside = new OutsideSystem(table, config.appendIntervalMillis());
     this.pool = new ScheduledThreadPoolExecutor(config.threads(), DemoThreads.named("user"));
     pool.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    this.posting = Executors.newFixedThreadPool(POSTS_AT_ONCE, DemoThreads.named("post"));
   }
 
   /** Begins; the users come one after the other within one think time. */
@@ -125,7 +130,7 @@ public final class SimulatedUsers implements AutoCloseable {
     }
   }
 
-  private void react(Ask ask, Answer answer, String name) throws IOException, InterruptedException {
+  private void react(Ask ask, Answer answer, String name) {
     String correction = ask.question().expected().correction();
     if (ask.question().expected().accepts(answer.text())) {
       right.increment();
@@ -139,14 +144,26 @@ public final class SimulatedUsers implements AutoCloseable {
     }
   }
 
-  private boolean give(Ask ask, OutsideFeedback feedback) throws IOException, InterruptedException {
+  private boolean give(Ask ask, OutsideFeedback feedback) {
     if (ask.channel() == Channel.POST) {
-      client.give(feedback);
-      posted.increment();
+      // It is confirmed when it is in its table; nobody waits at the button for that.
+      Future<?> unused = posting.submit(() -> post(feedback));
       return true;
     }
     lastRow.set(feedback);
     return outside.give(feedback);
+  }
+
+  private void post(OutsideFeedback feedback) {
+    try {
+      client.give(feedback);
+      posted.increment();
+    } catch (IOException | RuntimeException e) {
+      failures.increment();
+      LOG.debug("Feedback {} was not taken", feedback.id(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private void writeNonsense(Nonsense kind, String name) {
@@ -198,16 +215,22 @@ public final class SimulatedUsers implements AutoCloseable {
   /** Lets what is under way end, appends the rows that wait, and ends. */
   @Override
   public void close() {
-    pool.shutdown();
     try {
-      if (!pool.awaitTermination(CLOSE_TIMEOUT_MILLIS, TimeUnit.MILLISECONDS)) {
-        LOG.warn("Users are cut off: their requests have not ended in time");
-        pool.shutdownNow();
-      }
+      end(pool);
+      end(posting);
       outside.close();
     } catch (InterruptedException e) {
       pool.shutdownNow();
+      posting.shutdownNow();
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private static void end(ExecutorService threads) throws InterruptedException {
+    threads.shutdown();
+    if (!threads.awaitTermination(CLOSE_TIMEOUT_MILLIS, TimeUnit.MILLISECONDS)) {
+      LOG.warn("Users are cut off: their requests have not ended in time");
+      threads.shutdownNow();
     }
   }
 }

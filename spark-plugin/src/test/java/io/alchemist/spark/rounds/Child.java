@@ -29,7 +29,7 @@ final class Child implements AutoCloseable {
   static Child start(Class<?> main, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    for (String flag : System.getProperty("alchemist.test.jvm", "").split(" ")) {
+    for (String flag : System.getProperty("alchemist.test.jvm", "").split(" ", -1)) {
       if (!flag.isBlank()) {
         command.add(flag);
       }
