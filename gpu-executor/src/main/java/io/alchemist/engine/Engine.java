@@ -362,6 +362,7 @@ public final class Engine implements AutoCloseable {
   public CompletableFuture<Void> publish(long version, AdapterData adapter) {
     return loop.call(() -> {
       learning().load(version, adapter);
+      lastStatus = statusNow(); // whoever waits for this must not be told of the version before
       return null;
     });
   }

@@ -10,6 +10,9 @@ import org.apache.spark.sql.SparkSession;
 
 /** The session that the tests of one JVM share: two threads, Delta, no UI and no plugin. */
 public final class TestSpark {
+  /** Of the session. */
+  public static final long OFF_HEAP_BYTES = 32L << 20;
+
   private TestSpark() {}
 
   private static final class Shared {
@@ -51,6 +54,12 @@ public final class TestSpark {
           .master("local[2]")
           .appName("tests")
           .config("spark.ui.enabled", "false")
+          .config("spark.ui.liveUpdate.period", "0")
+          // Little off-heap memory, which queries can take nearly all of: the host tier's tests
+          // want that.
+          .config("spark.memory.offHeap.enabled", "true")
+          .config("spark.memory.offHeap.size", Long.toString(OFF_HEAP_BYTES))
+          .config("spark.memory.storageFraction", "0.05")
           .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
           .config(
               "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")

@@ -86,7 +86,7 @@ final class ClusterJob {
     System.out.println(
         "BROKEN " + broken.examples() + " " + broken.trained().size() + " " + broken.toVersion());
     // Spark starts another executor, which is sent the version.
-    job.fleet().awaitReady(2, Duration.ofSeconds(120));
+    job.fleet().awaitReady(2, Duration.ofMinutes(2));
     System.out.println(
         "AGAIN " + job.fleet().awaitVersion(job.liveVersion(), Duration.ofSeconds(30)));
     for (String question : QUESTIONS) {
@@ -112,7 +112,7 @@ final class ClusterJob {
             tables.spark().createDataFrame(feedback, Table.FEEDBACK.schema()), "compare", 0, 0);
         LoadedModel model = LoadedModel.open(Path.of(AlchemistConf.MODEL.in(conf)))) {
       RoundJobs jobs = new RoundJobs(
-          new JavaSparkContext(spark.sparkContext()), job.fleet(), Duration.ofSeconds(60));
+          new JavaSparkContext(spark.sparkContext()), job.fleet(), Duration.ofMinutes(1));
       GradientPart both =
           jobs.gradientAsServed(jobs.place(sorted.trainable()), 1, null, Reuse.LOGGED);
       List<TrainingExample> examples = new ArrayList<>();

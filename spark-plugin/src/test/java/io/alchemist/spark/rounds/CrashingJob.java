@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.explode;
 import io.alchemist.feedback.Table;
 import io.alchemist.feedback.Tables;
 import io.alchemist.feedback.VersionLog;
+import io.alchemist.feedback.VersionRecord;
 import io.alchemist.spark.ContinualLearning;
 import java.nio.file.Path;
 import java.util.List;
@@ -84,7 +85,7 @@ final class CrashingJob {
     VersionLog versions = new VersionLog(tables);
     System.out.println("LINEAGE " + versions.checkLineage());
     System.out.println(
-        "VERSIONS " + versions.all().stream().map(v -> v.version()).toList());
+        "VERSIONS " + versions.all().stream().map(VersionRecord::version).toList());
     System.out.println("PARENTS "
         + versions.all().stream().map(v -> String.valueOf(v.parent())).toList());
     boolean served = job.fleet().awaitVersion(job.liveVersion(), java.time.Duration.ofSeconds(30));

@@ -43,7 +43,7 @@ class ExactlyOnceTest {
           assertThat(quarantined).doesNotContain(id);
         }
       }
-      List<String> numbers = List.of(versions.replaceAll("[\\[\\] ]", "").split(","));
+      List<String> numbers = List.of(versions.replaceAll("[\\[\\] ]", "").split(",", -1));
       assertThat(numbers).hasSizeGreaterThan(Step.values().length / 2);
       for (int i = 0; i < numbers.size(); i++) {
         assertThat(numbers.get(i)).isEqualTo(Integer.toString(i + 1));
