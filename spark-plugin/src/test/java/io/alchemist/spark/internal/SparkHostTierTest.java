@@ -319,7 +319,7 @@ class SparkHostTierTest {
     SparkConf empty = new SparkConf(false).set("spark.memory.offHeap.enabled", "true");
     assertThatThrownBy(() -> SparkHostTier.checkOffHeap(empty))
         .hasMessageContaining("enabled=true, spark.memory.offHeap.size=0");
-    SparkHostTier.checkOffHeap(OffHeapSpark.conf());
+    SparkHostTier.checkOffHeap(OffHeapSpark.session().sparkContext().getConf());
   }
 
   @Test
