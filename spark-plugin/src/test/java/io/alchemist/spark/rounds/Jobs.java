@@ -39,6 +39,8 @@ final class Jobs {
         .config("spark.alchemist.router.port", "0")
         .config("spark.alchemist.turns.interval", "200ms")
         .config("spark.alchemist.feedback.wait", "0s")
+        // C1 alone compiles the kernels badly; one step is enough for what is tested.
+        .config("spark.alchemist.train.stepsPerRound", "1")
         .config("spark.alchemist.round.interval", "0s");
     if (master.startsWith("local-cluster")) {
       builder
