@@ -31,7 +31,7 @@ final class DemoProgress implements RoundObserver, Progress {
   synchronized void follow(ContinualLearning followed, Path warehouse) {
     job = followed;
     places.put("Tables", warehouse.toString());
-    places.put("Feedback", followed.tables().path(Table.FEEDBACK));
+    places.put("Feedback table", followed.tables().path(Table.FEEDBACK));
   }
 
   @Override

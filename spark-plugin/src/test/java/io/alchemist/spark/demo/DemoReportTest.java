@@ -44,7 +44,7 @@ class DemoReportTest {
   void theTableIsAligned() {
     String table = report(0.02, 0.98, 0.97, 0.95).toTable();
     assertThat(table)
-        .contains("Accuracy on what has changed   2.0 % -> 98.0 %".replace("   ", "  "))
+        .containsPattern("Accuracy on what has changed +2\\.0 % -> 98\\.0 %")
         .containsPattern("Peak in host memory +2\\.0 MiB")
         .containsPattern("Adapter +/tmp/adapter");
     int column = table.indexOf("2.0 %");
