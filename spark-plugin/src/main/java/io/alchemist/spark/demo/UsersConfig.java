@@ -12,9 +12,9 @@ package io.alchemist.spark.demo;
 public record UsersConfig(
     int users, int threads, double meanThinkMillis, long appendIntervalMillis, long seed) {
 
-  /** Eight users on four threads, with about a question a second each at most. */
+  /** Eight users on four threads, with about a question every two seconds each. */
   public static UsersConfig defaults(long seed) {
-    return new UsersConfig(8, 4, 700, 1_500, seed);
+    return new UsersConfig(8, 4, 1_500, 1_500, seed);
   }
 
   /** Two users who are never there at once and away for seconds, for models that are slow where they run. */
