@@ -73,7 +73,6 @@ public final class ContinualLearning implements AutoCloseable {
     String warehouse = AlchemistConf.WAREHOUSE.in(conf);
     this.tables = new Tables(session, warehouse);
     try {
-
       tables.create();
       String modelPath = AlchemistConf.MODEL.in(conf);
       ModelConfig model = modelConfig(modelPath);

@@ -133,7 +133,7 @@ final class TrainingRound implements BatchHandler {
       rounds.append(round);
       nextRound++;
       observer.reached(Step.DECIDED, queryId, batchId);
-      hold(outcome);
+      outcome.heldOut.forEach(gate::hold);
       follow(round, batch, outcome.times);
       audit(round, examples, outcome);
     }
@@ -288,10 +288,6 @@ final class TrainingRound implements BatchHandler {
         Instant.now());
   }
 
-  private void hold(Outcome outcome) {
-    outcome.heldOut.forEach(gate::hold);
-  }
-
   /** Makes true what was decided. */
   private void follow(RoundRecord round, Dataset<Row> batch, RoundTimes times) {
     String query = round.queryId();
@@ -314,8 +310,8 @@ final class TrainingRound implements BatchHandler {
       return;
     }
     // The base of this round is not live any more, but at hand: gradients are taken at it by its
-    // number. Both are taken
-    // now, one after the other, in turns, so that neither has the advantage of what ran before.
+    // number. Both are taken now; which comes first alternates, so that neither has the advantage
+    // of what ran before.
     boolean reuseFirst = round.round() % 2 == 0;
     GradientPart one = again(examples, round, outcome, reuseFirst ? Reuse.LOGGED : Reuse.NONE);
     GradientPart two = again(examples, round, outcome, reuseFirst ? Reuse.NONE : Reuse.LOGGED);

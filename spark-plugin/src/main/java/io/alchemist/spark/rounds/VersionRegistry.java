@@ -40,7 +40,7 @@ final class VersionRegistry {
   /** Null for the first version. */
   private @Nullable AdapterData liveAdapter;
 
-  private AdapterData startAdapter;
+  private final AdapterData startAdapter;
   private OptimizerState liveOptimizer;
   private @Nullable Broadcast<Packed<AdapterData>> broadcast;
 

@@ -35,7 +35,7 @@ final class SampleHour {
   private List<SparkListenerEvent> events() {
     Map<String, String> settings = new TreeMap<>();
     settings.put(StartedEvent.ROUND_INTERVAL, "55 s");
-    settings.put("spark.alchemist.adapter.rank", "16");
+    settings.put("spark.alchemist.lora.rank", "16");
     settings.put("spark.alchemist.reuse.maxStaleness", "4");
     events.add(new StartedEvent(
         startMillis,
