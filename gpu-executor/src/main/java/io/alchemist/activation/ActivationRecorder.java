@@ -3,65 +3,113 @@ package io.alchemist.activation;
 import io.alchemist.cache.PrefixTree;
 import io.alchemist.cache.Slab;
 import io.alchemist.model.Activations;
+import io.alchemist.model.Activations.Field;
+import io.alchemist.model.SavePlan;
 import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.ModelConfig;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Gives the forward pass of a prefill step the memory that will be kept, so that recording costs no pass of its own: each
- * layer writes its activations once, where they stay. Engine thread.
+ * layer writes its activations once, where they stay. What nobody will read in backward gets no memory; neither does what the
+ * {@link SavePlan} of a step leaves to be computed again. Engine thread.
  */
 public final class ActivationRecorder implements AutoCloseable {
   private final MemoryScope scope;
   private final ModelConfig config;
   private final PrefixTree tree;
+  private final List<Set<Field>> needed;
+  private final Map<SavePlan, Long> rowBytes = new EnumMap<>(SavePlan.class);
+  private final SavePlan richest;
   private long refusedRows;
 
   /**
    * Records into at most {@code limitBytes} of device memory.
    *
    * @param tree gives up older activations when the limit is reached
+   * @param needed what backward reads of the rows of each layer
+   * @param richest the plan to record by, where there is room for it
    */
   public ActivationRecorder(
-      MemoryScope parent, ModelConfig config, PrefixTree tree, long limitBytes) {
+      MemoryScope parent,
+      ModelConfig config,
+      PrefixTree tree,
+      List<Set<Field>> needed,
+      SavePlan richest,
+      long limitBytes) {
     this.scope = parent.child("activations", limitBytes);
     this.config = config;
     this.tree = tree;
+    this.needed = List.copyOf(needed);
+    this.richest = richest;
+    for (SavePlan plan : SavePlan.values()) {
+      rowBytes.put(
+          plan,
+          needed.stream()
+              .mapToLong(fields -> Activations.bytesPerRow(config, plan.fields(fields)))
+              .sum());
+    }
   }
 
-  /** Memory for the activations of a step of {@code rows} rows, all layers; null when there is no room for them. */
+  /** Bytes that one row of all layers takes by a plan. */
+  public long bytesPerRow(SavePlan plan) {
+    return rowBytes.getOrDefault(plan, 0L);
+  }
+
+  /**
+   * Memory for the activations of a step of {@code rows} rows, all layers: by the richest plan of which so many rows fit at all,
+   * for which older activations go if need be; null when there is no room.
+   */
   public @Nullable Slab slab(int rows) {
-    long needed = Activations.bytesPerRow(config) * rows * config.layers();
-    long missing = needed - (scope.limitBytes() - scope.usedBytes());
-    if (missing > 0 && needed <= scope.limitBytes()) {
-      tree.evictActivations(missing);
+    for (SavePlan plan : SavePlan.values()) {
+      long needs = bytesPerRow(plan) * rows;
+      if (plan.compareTo(richest) < 0 || needs > scope.limitBytes()) {
+        continue;
+      }
+      long missing = needs - (scope.limitBytes() - scope.usedBytes());
+      if (missing > 0) {
+        tree.evictActivations(missing);
+      }
+      Slab slab = needs > scope.limitBytes() - scope.usedBytes() ? null : allocate(plan, rows);
+      if (slab != null) {
+        return slab;
+      }
     }
-    if (needed > scope.limitBytes() - scope.usedBytes()) {
-      refusedRows += rows;
-      return null;
-    }
-    Tensor[][] tensors = new Tensor[config.layers()][];
+    refusedRows += rows;
+    return null;
+  }
+
+  private @Nullable Slab allocate(SavePlan plan, int rows) {
+    @Nullable Tensor[][] tensors = new Tensor[config.layers()][FieldMask.FIELDS.length];
     for (int layer = 0; layer < tensors.length; layer++) {
       try {
-        tensors[layer] = Activations.allocate(scope, config, rows).fields();
-      } catch (DeviceMemoryException e) { // the device is fuller than the limit promised
-        for (int done = 0; done < layer; done++) {
-          Activations.of(tensors[done]).close();
+        Activations made =
+            Activations.allocate(scope, config, rows, plan.fields(needed.get(layer)));
+        for (int f = 0; f < FieldMask.FIELDS.length; f++) {
+          tensors[layer][f] = made.find(FieldMask.FIELDS[f]);
         }
-        refusedRows += rows;
+      } catch (DeviceMemoryException e) { // the device is fuller than the limit promised
+        new Slab(rows, tensors).release();
         return null;
       }
     }
-    return new Slab(tensors);
+    return new Slab(rows, tensors);
   }
 
-  /** One layer of a slab. */
+  /** What a slab has of one layer. */
   public static Activations layer(Slab slab, int layer) {
-    Tensor[] fields = new Tensor[slab.fields()];
-    for (int i = 0; i < fields.length; i++) {
-      fields[i] = slab.field(layer, i);
+    Map<Field, Tensor> fields = new EnumMap<>(Field.class);
+    for (int i = 0; i < FieldMask.FIELDS.length; i++) {
+      Tensor tensor = slab.field(layer, i);
+      if (tensor != null) {
+        fields.put(FieldMask.FIELDS[i], tensor);
+      }
     }
     return Activations.of(fields);
   }

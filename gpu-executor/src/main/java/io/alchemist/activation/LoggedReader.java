@@ -7,6 +7,7 @@ import io.alchemist.cache.KvPages;
 import io.alchemist.cache.Logged;
 import io.alchemist.cache.Slab;
 import io.alchemist.model.Activations;
+import io.alchemist.model.Activations.Field;
 import io.alchemist.tensor.CopyQueue;
 import io.alchemist.tensor.DType;
 import io.alchemist.tensor.Fence;
@@ -16,11 +17,15 @@ import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.ModelConfig;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -46,16 +51,22 @@ public final class LoggedReader implements AutoCloseable {
   private final HostTier host;
   private final BlockLayout layout;
   private final List<LoggedRows> stretches;
+  private final List<Set<Field>> wanted;
   private final Executor loader;
   private final Runnable onLoaded;
   private final MemoryScope scope;
   private final Map<LoggedRows, Tensor> slots = new HashMap<>();
   private final Map<LoggedRows, Integer> stagedAt = new HashMap<>();
   private final Stage[] stages;
+  private final Queue<Measured> measured = new ConcurrentLinkedQueue<>();
+
+  /** A load that has run. */
+  private record Measured(long bytes, double seconds) {}
 
   /**
    * Prepares to read.
    *
+   * @param wanted what of each layer is worth loading; the rest is computed again
    * @param loader runs one load at a time, away from the engine thread; may wait for a disk
    * @param onLoaded called when a load has ended, on any thread
    */
@@ -67,6 +78,7 @@ public final class LoggedReader implements AutoCloseable {
       HostTier host,
       BlockLayout layout,
       List<LoggedRows> stretches,
+      List<Set<Field>> wanted,
       Executor loader,
       Runnable onLoaded) {
     this.ops = ops;
@@ -75,6 +87,7 @@ public final class LoggedReader implements AutoCloseable {
     this.host = host;
     this.layout = layout;
     this.stretches = List.copyOf(stretches);
+    this.wanted = List.copyOf(wanted);
     this.loader = loader;
     this.onLoaded = onLoaded;
     this.scope = parent.child("logged rows");
@@ -140,7 +153,7 @@ public final class LoggedReader implements AutoCloseable {
   }
 
   /**
-   * The activations of a layer, one entry for each stretch, in the order given.
+   * What is left of the activations of a layer, one entry for each stretch, in the order given.
    *
    * @throws LostActivationsException when the host has them no more
    */
@@ -153,10 +166,30 @@ public final class LoggedReader implements AutoCloseable {
         all.add(ActivationRecorder.layer(slab, layer)
             .rows(rows.logged().slabRow(rows.from()), rows.count()));
       } else if (stage != null) {
-        all.add(stage.activations.rows(stagedAt.getOrDefault(rows, -1), rows.count()));
+        all.add(stage
+            .activations
+            .only(SavePlanner.kept(rows, layer, wanted.get(layer)))
+            .rows(stagedAt.getOrDefault(rows, -1), rows.count()));
       }
     }
     return all;
+  }
+
+  /** What {@link #activations} gives of a stretch. */
+  public Set<Field> kept(int stretch, int layer) {
+    return SavePlanner.kept(stretches.get(stretch), layer, wanted.get(layer));
+  }
+
+  /** Tells what loads have taken so far. */
+  public void tell(CostModel costs) {
+    for (Measured load = measured.poll(); load != null; load = measured.poll()) {
+      costs.observeLoad(load.bytes, load.seconds);
+    }
+  }
+
+  /** Waits until a layer is loaded. */
+  public void await(int layer) {
+    Stage unused = awaited(layer);
   }
 
   private @Nullable Stage awaited(int layer) {
@@ -188,7 +221,9 @@ public final class LoggedReader implements AutoCloseable {
     private CompletableFuture<Void> loaded = CompletableFuture.completedFuture(null);
 
     Stage(int rows) {
-      activations = Activations.allocate(scope, config, rows);
+      Set<Field> any = EnumSet.noneOf(Field.class);
+      wanted.forEach(any::addAll);
+      activations = Activations.allocate(scope, config, rows, any);
       keys = scope.allocate("loaded keys", DType.F32, rows, config.kvDim());
       values = scope.allocate("loaded values", DType.F32, rows, config.kvDim());
     }
@@ -201,37 +236,44 @@ public final class LoggedReader implements AutoCloseable {
       layer = newLayer;
       want = newWant;
       Fence after = ops.fence(); // what still reads this buffer was queued before
-      loaded = loaded
-          .handle((done, failed) -> null)
-          .thenRunAsync(() -> load(newLayer, newWant, after), loader);
+      List<Load> loads = new ArrayList<>();
+      stagedAt.forEach((rows, at) -> {
+        Set<Field> fields = newWant == Want.EVERYTHING
+            ? SavePlanner.kept(rows, newLayer, wanted.get(newLayer))
+            : Set.of();
+        loads.add(new Load(rows, at, newLayer, fields));
+      });
+      loaded = loaded.handle((done, failed) -> null).thenRunAsync(() -> load(loads, after), loader);
       CompletableFuture<Void> unused = loaded.whenComplete((done, failed) -> onLoaded.run());
     }
 
-    private void load(int newLayer, Want newWant, Fence after) {
+    /** On the loader's thread. */
+    private void load(List<Load> loads, Fence after) {
       CopyQueue copies = ops.copies();
       List<HostBlock> held = new ArrayList<>();
       Fence last = after;
+      long start = System.nanoTime();
+      long bytes = 0;
       try {
-        for (Map.Entry<LoggedRows, Integer> entry : stagedAt.entrySet()) {
-          LoggedRows rows = entry.getKey();
-          Logged logged = rows.logged();
-          HostBlock block = logged.onHost() ? host.get(logged.hostBlockId(newLayer)) : null;
+        for (Load load : loads) {
+          HostBlock block = load.blockId < 0 ? null : host.get(load.blockId);
           if (block == null) {
-            throw new LostActivationsException(logged);
+            throw new LostActivationsException(load.logged);
           }
           held.add(block);
           HostBuffer from = block.buffer();
-          int row = logged.row(rows.from());
-          int at = entry.getValue();
+          BlockLayout part = layout.only(load.mask);
+          int count = load.logged.count();
+          bytes += 2L * layout.kvRowBytes() * load.count;
           last = copies.upload(
-              from, layout.keysOffset(logged.count(), row), keys.rows(at, rows.count()), after);
+              from, part.keysOffset(count, load.row), keys.rows(load.at, load.count), after);
           last = copies.upload(
-              from, layout.valuesOffset(logged.count(), row), values.rows(at, rows.count()), after);
-          if (newWant == Want.EVERYTHING) {
-            Tensor[] fields = activations.rows(at, rows.count()).fields();
-            for (int f = 0; f < fields.length; f++) {
-              last =
-                  copies.upload(from, layout.fieldOffset(f, logged.count(), row), fields[f], after);
+              from, part.valuesOffset(count, load.row), values.rows(load.at, load.count), after);
+          for (int f = 0; f < part.fields(); f++) {
+            if (load.fields.contains(FieldMask.FIELDS[f])) {
+              Tensor to = activations.get(FieldMask.FIELDS[f]).rows(load.at, load.count);
+              bytes += to.sizeBytes();
+              last = copies.upload(from, part.fieldOffset(f, count, load.row), to, after);
             }
           }
         }
@@ -242,6 +284,7 @@ public final class LoggedReader implements AutoCloseable {
           held.forEach(HostBlock::close);
         }
       }
+      measured.add(new Measured(bytes, (System.nanoTime() - start) * 1e-9));
     }
 
     void await() {
@@ -260,6 +303,27 @@ public final class LoggedReader implements AutoCloseable {
       activations.close();
       keys.close();
       values.close();
+    }
+  }
+
+  /** A block to be loaded, as the engine thread knew it. */
+  private static final class Load {
+    private final Logged logged;
+    private final long blockId;
+    private final int mask;
+    private final int row;
+    private final int at;
+    private final int count;
+    private final Set<Field> fields;
+
+    Load(LoggedRows rows, int at, int layer, Set<Field> fields) {
+      this.logged = rows.logged();
+      this.blockId = logged.onHost() ? logged.hostBlockId(layer) : -1;
+      this.mask = logged.onHost() ? logged.hostFieldMask(layer) : 0;
+      this.row = logged.row(rows.from());
+      this.at = at;
+      this.count = rows.count();
+      this.fields = fields;
     }
   }
 }

@@ -15,7 +15,13 @@ import org.jspecify.annotations.Nullable;
 @SuppressWarnings("ArrayRecordComponent") // handed over, never compared
 public record LoggedRows(Logged logged, int from, int count, int @Nullable [] slots, int firstRow) {
 
-  boolean onDevice() {
+  /** Pairs of a position and one that it sees. */
+  long pairs() {
+    return (long) count * from + (long) count * (count + 1) / 2;
+  }
+
+  /** Whether activations, and keys and values with them, are on the device. */
+  public boolean onDevice() {
     return logged.slab() != null && slots != null;
   }
 }

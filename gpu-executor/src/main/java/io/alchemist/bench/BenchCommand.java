@@ -9,9 +9,11 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -52,24 +54,101 @@ public final class BenchCommand {
       throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
-    int used = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
-    Set<LinearLayer> layers =
-        Arrays.stream(targets).map(LinearLayer::named).collect(Collectors.toSet());
-    LoraSpec lora = new LoraSpec(rank, 2f * rank, layers);
-    Map<String, Object> figures =
-        new EngineBench(EngineBench.D512, lora, used, quick, err::println).run();
+    Map<String, Object> figures = new EngineBench(
+            Shapes.D512.config(), lora(rank, targets), cores(threads), quick, err::println)
+        .run();
     figures.forEach((name, value) -> out.printf(
         Locale.ROOT,
         "%-36s %s%n",
         name,
         value instanceof Double d ? String.format(Locale.ROOT, "%.6g", d) : value));
     out.flush();
+    write(json, figures);
+    return 0;
+  }
+
+  /** Training from what serving logged against recomputing. */
+  @Command(
+      name = "reuse",
+      description = {
+        "Measures training from what serving logged against a trainer that recomputes, without and with layer checkpointing.",
+        "A line for each point: tokens/s of the three, the speed-up over recomputing, what the measured forward and backward"
+            + " allow, and its share; the same against checkpointing; the trainer's peak memory and how much less that is;"
+            + " how far the planner's prediction was off; the relative error of the gradient."
+      },
+      mixinStandardHelpOptions = true)
+  int reuse(
+      @Option(names = "--json", paramLabel = "FILE", description = "Also writes the figures here.")
+          @Nullable
+          Path json,
+      @Option(names = "--quick", description = "A few points: ends within three minutes.")
+          boolean quick,
+      @Option(
+              names = "--shape",
+              description = "Of the model: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.",
+              defaultValue = "D512")
+          Shapes shape,
+      @Option(
+              names = "--mode",
+              split = ",",
+              description = "Only these: ${COMPLETION-CANDIDATES}.",
+              defaultValue = "LORA,FULL")
+          Set<ReuseGrid.Mode> modes,
+      @Option(
+              names = "--lengths",
+              split = ",",
+              description = "Only these: ${COMPLETION-CANDIDATES}.",
+              defaultValue = "CHAT,AZURE,LONG")
+          Set<ReuseGrid.Lengths> lengths,
+      @Option(
+              names = "--memory",
+              split = ",",
+              description = "Only these: ${COMPLETION-CANDIDATES}.",
+              defaultValue = "DEVICE,HALF,HOST")
+          Set<ReuseGrid.Memory> memory,
+      @Option(
+              names = "--rank",
+              description = "Of the adapter; peft's default is 8.",
+              defaultValue = "8")
+          int rank,
+      @Option(
+              names = "--targets",
+              split = ",",
+              defaultValue = "q_proj,v_proj",
+              description = "Linear layers that carry an adapter; by default those of peft.")
+          String[] targets,
+      @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
+          int threads)
+      throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    Consumer<String> line = text -> {
+      out.println(text);
+      out.flush();
+    };
+    List<ReuseGrid.Point> points = ReuseGrid.points(quick).stream()
+        .filter(point -> ReuseBench.isAmong(point, modes, lengths, memory))
+        .toList();
+    write(
+        json, new ReuseBench(shape, lora(rank, targets), cores(threads), quick, line).run(points));
+    return 0;
+  }
+
+  private static LoraSpec lora(int rank, String[] targets) {
+    Set<LinearLayer> layers =
+        Arrays.stream(targets).map(LinearLayer::named).collect(Collectors.toSet());
+    return new LoraSpec(rank, 2f * rank, layers);
+  }
+
+  private static int cores(int threads) {
+    return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+  }
+
+  private static void write(@Nullable Path json, Map<String, Object> figures) throws IOException {
     if (json != null) {
       Files.writeString(
           json,
           new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(figures)
               + "\n");
     }
-    return 0;
   }
 }

@@ -27,7 +27,6 @@ import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.RandomWeights;
-import io.alchemist.weights.RopeConfig;
 import io.alchemist.weights.Trainable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -44,10 +43,6 @@ import java.util.stream.Collectors;
  * handles, what recording costs. Whatever is compared runs alternately in one process.
  */
 final class EngineBench {
-  /** 56 million parameters: large enough for matrix products to dominate, small enough for two cores. */
-  static final ModelConfig D512 = new ModelConfig(
-      "llama", 32_000, 512, 8, 8, 4, 64, 1408, 1e-5f, RopeConfig.plain(10_000), 2048, false);
-
   private static final int PROMPT = 1024;
   private static final int COMPLETION = 24;
   private static final long MEMORY = 6L << 30;

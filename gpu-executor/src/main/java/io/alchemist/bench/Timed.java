@@ -14,10 +14,17 @@ final class Timed {
 
   /** The middle one; single runs on a shared machine vary by a fifth. */
   double median() {
+    return quantile(0.5);
+  }
+
+  /** What a share {@code q} of the times stays under; between two of them in proportion. */
+  double quantile(double q) {
     List<Double> sorted = new ArrayList<>(seconds);
     Collections.sort(sorted);
-    int n = sorted.size();
-    return n % 2 == 1 ? sorted.get(n / 2) : (sorted.get(n / 2 - 1) + sorted.get(n / 2)) / 2;
+    double at = q * (sorted.size() - 1);
+    int below = (int) at;
+    int above = Math.min(below + 1, sorted.size() - 1);
+    return sorted.get(below) + (at - below) * (sorted.get(above) - sorted.get(below));
   }
 
   /** The median of this over that of another, run by run: pairs taken together see the same machine. */

@@ -2,7 +2,8 @@ package io.alchemist.cache;
 
 /**
  * Where the rows of a {@link Logged} lie in one host block, which holds one layer: all rows of field 0, of field 1 and so on,
- * then the rows of keys, then of values. Each part begins at a multiple of {@value #ALIGNMENT} bytes.
+ * then the rows of keys, then of values. Each part begins at a multiple of {@value #ALIGNMENT} bytes. Fields that a block lacks
+ * take no room: {@link #only} is its layout.
  *
  * <p>Immutable.
  */
@@ -12,6 +13,8 @@ public final class BlockLayout {
 
   private final int[] fieldRowBytes;
   private final int kvRowBytes;
+  /** By mask. */
+  private final BlockLayout[] some;
 
   /**
    * @param fieldRowBytes bytes of one row of each field
@@ -28,13 +31,34 @@ public final class BlockLayout {
     }
     this.fieldRowBytes = fieldRowBytes.clone();
     this.kvRowBytes = kvRowBytes;
+    this.some = new BlockLayout[1 << fieldRowBytes.length];
+    for (int mask = 0; mask < some.length; mask++) {
+      some[mask] = new BlockLayout(this, mask);
+    }
   }
 
+  private BlockLayout(BlockLayout all, int mask) {
+    this.fieldRowBytes = all.fieldRowBytes.clone();
+    for (int f = 0; f < fieldRowBytes.length; f++) {
+      if ((mask & 1 << f) == 0) {
+        fieldRowBytes[f] = 0;
+      }
+    }
+    this.kvRowBytes = all.kvRowBytes;
+    this.some = all.some;
+  }
+
+  /** The layout of blocks with these fields only, given as bits. */
+  public BlockLayout only(int mask) {
+    return some[mask];
+  }
+
+  /** Fields that a block may have. */
   public int fields() {
     return fieldRowBytes.length;
   }
 
-  /** Bytes of one row of a field. */
+  /** Bytes of one row of a field; 0 for one that the block lacks. */
   public int fieldRowBytes(int field) {
     return fieldRowBytes[field];
   }

@@ -209,7 +209,7 @@ final class Holdings {
     long[] ids = logged.hostIds();
     if (ids != null) {
       hostBytes -= logged.hostBytes;
-      logged.hostCopy(null, 0);
+      logged.forgetHostCopy();
       for (long id : ids) {
         host.remove(id);
       }
@@ -222,8 +222,8 @@ final class Holdings {
     return nextHostId++;
   }
 
-  void setHostCopy(Logged logged, long[] ids, long bytes) {
-    logged.hostCopy(ids, bytes);
+  void setHostCopy(Logged logged, long[] ids, int[] fields, long bytes) {
+    logged.hostCopy(ids, fields, bytes);
     hostBytes += bytes;
     refresh(logged);
   }

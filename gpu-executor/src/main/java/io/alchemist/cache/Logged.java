@@ -18,6 +18,8 @@ public final class Logged {
   private final int firstRow;
   private @Nullable Slab slab;
   private long @Nullable [] hostIds;
+  /** The fields of each layer's host block, as bits. */
+  private int[] hostFields = new int[0];
 
   /** Segments that show a part of it. */
   final List<Segment> holders = new ArrayList<>(1);
@@ -30,7 +32,7 @@ public final class Logged {
   /** Copying it to the host failed, or there was no room, since it was last used: not tried again of the mover's own accord. */
   boolean refused;
 
-  Logged(int from, int count, Slab slab, int firstRow) {
+  Logged(int from, int count, @Nullable Slab slab, int firstRow) {
     this.from = from;
     this.count = count;
     this.slab = slab;
@@ -84,13 +86,24 @@ public final class Logged {
     return hostIds[layer];
   }
 
+  /** The fields that one layer's block has, as bits; there must be a host copy. */
+  public int hostFieldMask(int layer) {
+    return hostFields[layer];
+  }
+
   long @Nullable [] hostIds() {
     return hostIds;
   }
 
-  void hostCopy(long @Nullable [] ids, long bytes) {
+  void hostCopy(long[] ids, int[] fields, long bytes) {
     hostIds = ids;
+    hostFields = fields;
     hostBytes = bytes;
+  }
+
+  void forgetHostCopy() {
+    hostIds = null;
+    hostBytes = 0;
   }
 
   void forgetSlab() {

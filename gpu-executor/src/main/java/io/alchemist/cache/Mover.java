@@ -108,8 +108,10 @@ public final class Mover implements AutoCloseable {
     boolean same =
         slab.fields() == layout.fields() && slab.layers() == holdings.kv().layers();
     for (int f = 0; same && f < slab.fields(); f++) {
-      Tensor t = slab.field(0, f);
-      same = t.cols() * t.type().sizeBytes() == layout.fieldRowBytes(f);
+      for (int layer = 0; same && layer < slab.layers(); layer++) {
+        Tensor t = slab.field(layer, f);
+        same = t == null || t.cols() * t.type().sizeBytes() == layout.fieldRowBytes(f);
+      }
     }
     if (!same) {
       throw new IllegalArgumentException("The fields or layers of a slab of " + slab.layers()
@@ -182,7 +184,7 @@ public final class Mover implements AutoCloseable {
   private void startLayers() {
     for (Offload o : offloads) {
       while (o.started < o.slab.layers() && !o.givenUp()) {
-        long size = layout.sizeBytes(o.logged.count());
+        long size = layout.only(o.fields[o.started]).sizeBytes(o.logged.count());
         if (bytesInFlight > 0 && bytesInFlight + size > maxBytesInFlight) {
           return;
         }
@@ -212,9 +214,13 @@ public final class Mover implements AutoCloseable {
     CopyQueue queue = ops.copies();
     int count = o.logged.count();
     int firstRow = o.logged.slabRow(o.logged.from());
-    for (int f = 0; f < layout.fields(); f++) {
-      Tensor rows = o.slab.field(copy.layer, f).rows(firstRow, count);
-      copy.fences.add(queue.download(rows, copy.buffer, layout.fieldOffset(f, count, 0), o.after));
+    BlockLayout block = layout.only(o.fields[copy.layer]);
+    for (int f = 0; f < block.fields(); f++) {
+      Tensor field = o.slab.field(copy.layer, f);
+      if (field != null) {
+        copy.fences.add(queue.download(
+            field.rows(firstRow, count), copy.buffer, block.fieldOffset(f, count, 0), o.after));
+      }
     }
     Tensor keys = holdings.kv().keys(copy.layer);
     Tensor values = holdings.kv().values(copy.layer);
@@ -222,12 +228,12 @@ public final class Mover implements AutoCloseable {
       copy.fences.add(queue.download(
           keys.rows(run.slot(), run.rows()),
           copy.buffer,
-          layout.keysOffset(count, run.row()),
+          block.keysOffset(count, run.row()),
           o.after));
       copy.fences.add(queue.download(
           values.rows(run.slot(), run.rows()),
           copy.buffer,
-          layout.valuesOffset(count, run.row()),
+          block.valuesOffset(count, run.row()),
           o.after));
     }
   }
@@ -257,7 +263,7 @@ public final class Mover implements AutoCloseable {
     if (o.givenUp()) {
       o.sent.stream().forEach(layer -> host.remove(o.ids[layer]));
     } else {
-      holdings.setHostCopy(o.logged, o.ids, bytes);
+      holdings.setHostCopy(o.logged, o.ids, o.fields, bytes);
       completed++;
       completedBytes += bytes;
     }
@@ -302,7 +308,11 @@ public final class Mover implements AutoCloseable {
   }
 
   private long hostBytes(Logged logged, Slab slab) {
-    return layout.sizeBytes(logged.count()) * slab.layers();
+    long bytes = 0;
+    for (int layer = 0; layer < slab.layers(); layer++) {
+      bytes += layout.only(slab.fieldMask(layer)).sizeBytes(logged.count());
+    }
+    return bytes;
   }
 
   List<Pin> pins() {

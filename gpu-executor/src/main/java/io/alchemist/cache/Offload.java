@@ -4,6 +4,7 @@ import io.alchemist.cache.Segment.Piece;
 import io.alchemist.tensor.Fence;
 import io.alchemist.tensor.HostBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.Future;
@@ -41,6 +42,9 @@ final class Offload {
   final Fence after;
   final List<KvRun> kvRuns;
   final long[] ids;
+  /** Fields of each layer, as bits. */
+  final int[] fields;
+
   final List<LayerCopy> copies = new ArrayList<>();
   /** Layers whose block went to the tier, and so must be removed from it on failure. */
   final BitSet sent = new BitSet();
@@ -56,6 +60,8 @@ final class Offload {
     this.after = after;
     this.kvRuns = kvRuns(logged, pageSize);
     this.ids = new long[slab.layers()];
+    this.fields = new int[slab.layers()];
+    Arrays.setAll(fields, slab::fieldMask);
   }
 
   private static List<KvRun> kvRuns(Logged logged, int pageSize) {

@@ -1,16 +1,17 @@
 package io.alchemist.cache;
 
 import io.alchemist.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The activations of the rows of one forward step: a tensor for each layer and field, all with the same number of rows. What
- * the fields mean is the business of those who write and read them. Counted references, since the rows of one step belong to
- * many sequences: made with one reference, and the last release closes the tensors.
+ * the fields mean is the business of those who write and read them; a layer may lack some. Counted references, since the rows of
+ * one step belong to many sequences: made with one reference, and the last release closes the tensors.
  *
  * <p>Engine thread only.
  */
 public final class Slab {
-  private final Tensor[][] tensors;
+  private final @Nullable Tensor[][] tensors;
   private final int rows;
   private final long sizeBytes;
   private int references = 1;
@@ -18,13 +19,13 @@ public final class Slab {
   /**
    * Takes ownership of the tensors.
    *
-   * @param tensors by layer, then field; each owns its memory
+   * @param tensors by layer, then field; each owns its memory; null where the layer lacks the field
    */
-  public Slab(Tensor[][] tensors) {
-    if (tensors.length == 0 || tensors[0].length == 0) {
-      throw new IllegalArgumentException("A slab needs at least one layer with one field");
+  public Slab(int rows, @Nullable Tensor[][] tensors) {
+    if (rows < 1 || tensors.length == 0) {
+      throw new IllegalArgumentException("A slab needs at least one layer and one row");
     }
-    rows = tensors[0][0].rows();
+    this.rows = rows;
     long bytes = 0;
     this.tensors = new Tensor[tensors.length][];
     for (int layer = 0; layer < tensors.length; layer++) {
@@ -34,26 +35,35 @@ public final class Slab {
       }
       this.tensors[layer] = tensors[layer].clone();
       for (Tensor t : tensors[layer]) {
-        if (t.rows() != rows) {
+        if (t != null && t.rows() != rows) {
           throw new IllegalArgumentException(
               "A field of layer " + layer + " has " + t.rows() + " rows, the slab has " + rows);
         }
-        bytes += t.sizeBytes();
+        bytes += t == null ? 0 : t.sizeBytes();
       }
     }
     sizeBytes = bytes;
   }
 
-  /** One field of one layer, (rows, width of the field). */
-  public Tensor field(int layer, int field) {
+  /** One field of one layer, (rows, width of the field); null when the layer lacks it. */
+  public @Nullable Tensor field(int layer, int field) {
     return tensors[layer][field];
+  }
+
+  /** The fields that a layer has, as bits. */
+  public int fieldMask(int layer) {
+    int mask = 0;
+    for (int f = 0; f < tensors[layer].length; f++) {
+      mask |= tensors[layer][f] == null ? 0 : 1 << f;
+    }
+    return mask;
   }
 
   public int layers() {
     return tensors.length;
   }
 
-  /** Fields of a layer. */
+  /** Fields that a layer may have. */
   public int fields() {
     return tensors[0].length;
   }
@@ -91,7 +101,9 @@ public final class Slab {
     }
     for (Tensor[] layer : tensors) {
       for (Tensor t : layer) {
-        t.close();
+        if (t != null) {
+          t.close();
+        }
       }
     }
     return true;

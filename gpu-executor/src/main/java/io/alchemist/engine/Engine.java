@@ -10,6 +10,9 @@ import io.alchemist.cache.Mover;
 import io.alchemist.cache.PrefixTree;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.model.Activations;
+import io.alchemist.model.Activations.Field;
+import io.alchemist.model.BackwardNeeds;
+import io.alchemist.model.SavePlan;
 import io.alchemist.model.Transformer;
 import io.alchemist.serve.GenerationRequest;
 import io.alchemist.serve.RequestException;
@@ -23,11 +26,14 @@ import io.alchemist.train.Trainer;
 import io.alchemist.train.TrainingExample;
 import io.alchemist.weights.AdapterData;
 import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.WeightSource;
 import io.alchemist.weights.WeightStore;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
@@ -108,8 +114,13 @@ public final class Engine implements AutoCloseable {
       this.store =
           own(new WeightStore(ops, ops.memory(), source, config.keptVersions(), tree::dropVersion));
       Transformer transformer = own(new Transformer(ops, ops.memory(), model));
-      this.recorder =
-          own(new ActivationRecorder(ops.memory(), model, tree, cache.activationBytes()));
+      this.recorder = own(new ActivationRecorder(
+          ops.memory(),
+          model,
+          tree,
+          recordedFields(),
+          config.learning() == null ? SavePlan.A : config.learning().recorded(),
+          cache.activationBytes()));
       own(tree);
       BlockLayout layout = blockLayout(model);
       this.mover =
@@ -167,6 +178,7 @@ public final class Engine implements AutoCloseable {
         host,
         layout,
         learning.trainer(),
+        trained(learning),
         this::wake));
     return own(new Learner(
         ops, ops.memory(), learning, source, store, trainer, config.keptVersions() > 0));
@@ -195,6 +207,23 @@ public final class Engine implements AutoCloseable {
       ops.close();
       throw e;
     }
+  }
+
+  private Set<ParameterId> trained(LearningConfig learning) {
+    return Set.copyOf(learning.trainable().parameters(model));
+  }
+
+  /** What backward reads of prompts, by layer: in the last one they predict nothing, so only their keys and values matter. */
+  private List<Set<Field>> recordedFields() {
+    LearningConfig learning = config.learning();
+    List<Set<Field>> fields = new ArrayList<>();
+    for (int layer = 0; layer < model.layers(); layer++) {
+      fields.add(
+          learning == null
+              ? Set.of()
+              : BackwardNeeds.of(layer, trained(learning)).fields(layer < model.layers() - 1));
+    }
+    return fields;
   }
 
   private static BlockLayout blockLayout(ModelConfig model) {
@@ -407,6 +436,28 @@ public final class Engine implements AutoCloseable {
   /** How everything is now. */
   public CompletableFuture<EngineStatus> status() {
     return loop.call(this::statusNow);
+  }
+
+  /** Drops all keys, values and activations that nobody uses at the moment. */
+  public CompletableFuture<Void> clearCache() {
+    return loop.call(() -> {
+      tree.retainVersions(Set.of());
+      return null;
+    });
+  }
+
+  /**
+   * Copies recorded activations to the host, least recently used first, until no more than {@code keepBytes} are left on the
+   * device, or nothing more can be copied; what has a copy leaves the device. Goes on while others are served; ask again until
+   * the result is small enough.
+   *
+   * @return bytes of activations on the device now
+   */
+  public CompletableFuture<Long> offload(long keepBytes) {
+    return loop.call(() -> {
+      mover.balance(keepBytes, keepBytes);
+      return tree.deviceActivationBytes();
+    });
   }
 
   /** Starts new measurements of the peaks in {@link #status}. */

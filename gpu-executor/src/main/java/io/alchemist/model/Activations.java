@@ -4,31 +4,36 @@ import io.alchemist.tensor.DType;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.ModelConfig;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the forward pass of one decoder layer leaves for its backward pass, for some rows. Together with the keys and values in
- * their pages this is all that is dear to compute again; norms, softmax and SwiGLU are recomputed from it.
- *
- * @param x the layer's input (T, C)
- * @param q queries after rotation (T, Q)
- * @param attended output of attention, before its projection (T, Q)
- * @param logSumExp log of the softmax's sum, per head; F32 (T, heads)
- * @param mid the residual stream after attention (T, C)
- * @param gate input of the SiLU (T, F)
- * @param up the other factor of SwiGLU (T, F)
+ * their pages this is all that is dear to compute again; norms, softmax and SwiGLU are recomputed from it. Some fields may not
+ * be there, because they were not kept; asking for one of these is an error.
  */
-public record Activations(
-    Tensor x, Tensor q, Tensor attended, Tensor logSumExp, Tensor mid, Tensor gate, Tensor up)
-    implements AutoCloseable {
+public final class Activations implements AutoCloseable {
 
   /** Each kind of activation, in the order in which a layer computes it. */
   public enum Field {
+    /** The layer's input (T, C). */
     X,
+    /** Queries after rotation (T, Q). */
     Q,
+    /** Output of attention, before its projection (T, Q). */
     ATTENDED,
+    /** Log of the softmax's sum, per head; F32 (T, heads). */
     LOG_SUM_EXP,
+    /** The residual stream after attention (T, C). */
     MID,
+    /** Input of the SiLU (T, F). */
     GATE,
+    /** The other factor of SwiGLU (T, F). */
     UP;
 
     /** Values per row. */
@@ -45,67 +50,139 @@ public record Activations(
     public DType type(DType type) {
       return this == LOG_SUM_EXP ? DType.F32 : type;
     }
+
+    /** Bytes of one row. */
+    public long bytesPerRow(ModelConfig config) {
+      return (long) width(config) * type(DType.F32).sizeBytes();
+    }
   }
 
-  /** Takes one tensor for each {@link Field}, in order. */
-  public static Activations of(Tensor[] fields) {
-    return new Activations(
-        fields[0], fields[1], fields[2], fields[3], fields[4], fields[5], fields[6]);
+  private final Map<Field, Tensor> tensors;
+
+  private Activations(Map<Field, Tensor> tensors) {
+    this.tensors = tensors;
   }
 
-  /** New tensors for {@code rows} rows, which the caller closes. */
+  /** Takes the tensors of the fields that are there. */
+  public static Activations of(Map<Field, Tensor> tensors) {
+    return new Activations(new EnumMap<>(tensors));
+  }
+
+  /** New tensors for all fields of {@code rows} rows, which the caller closes. */
   public static Activations allocate(MemoryScope scope, ModelConfig config, int rows) {
-    Field[] fields = Field.values();
-    Tensor[] tensors = new Tensor[fields.length];
-    for (int i = 0; i < fields.length; i++) {
+    return allocate(scope, config, rows, EnumSet.allOf(Field.class));
+  }
+
+  /** New tensors for some fields of {@code rows} rows, which the caller closes. */
+  public static Activations allocate(
+      MemoryScope scope, ModelConfig config, int rows, Set<Field> fields) {
+    Activations made = new Activations(new EnumMap<>(Field.class));
+    for (Field field : fields) {
       try {
-        tensors[i] = scope.allocate(
-            "activation " + fields[i], fields[i].type(DType.F32), rows, fields[i].width(config));
+        made.tensors.put(
+            field,
+            scope.allocate(
+                "activation " + field, field.type(DType.F32), rows, field.width(config)));
       } catch (RuntimeException e) {
-        for (int j = 0; j < i; j++) {
-          tensors[j].close();
-        }
+        made.close();
         throw e;
       }
     }
-    return of(tensors);
+    return made;
   }
 
-  /** Bytes of one row of one layer. */
+  /** Bytes of one row of one layer, all fields. */
   public static long bytesPerRow(ModelConfig config) {
-    long bytes = 0;
-    for (Field field : Field.values()) {
-      bytes += (long) field.width(config) * field.type(DType.F32).sizeBytes();
+    return bytesPerRow(config, EnumSet.allOf(Field.class));
+  }
+
+  /** Bytes of one row of one layer, some fields. */
+  public static long bytesPerRow(ModelConfig config, Collection<Field> fields) {
+    return fields.stream().mapToLong(field -> field.bytesPerRow(config)).sum();
+  }
+
+  /** {@link Field#X} (T, C). */
+  public Tensor x() {
+    return get(Field.X);
+  }
+
+  /** {@link Field#Q} (T, Q). */
+  public Tensor q() {
+    return get(Field.Q);
+  }
+
+  /** {@link Field#ATTENDED} (T, Q). */
+  public Tensor attended() {
+    return get(Field.ATTENDED);
+  }
+
+  /** {@link Field#LOG_SUM_EXP} (T, heads). */
+  public Tensor logSumExp() {
+    return get(Field.LOG_SUM_EXP);
+  }
+
+  /** {@link Field#MID} (T, C). */
+  public Tensor mid() {
+    return get(Field.MID);
+  }
+
+  /** {@link Field#GATE} (T, F). */
+  public Tensor gate() {
+    return get(Field.GATE);
+  }
+
+  /** {@link Field#UP} (T, F). */
+  public Tensor up() {
+    return get(Field.UP);
+  }
+
+  /**
+   * A field.
+   *
+   * @throws IllegalStateException when it was not kept
+   */
+  public Tensor get(Field field) {
+    Tensor tensor = find(field);
+    if (tensor == null) {
+      throw new IllegalStateException(
+          field + " was not kept, only " + kept() + ". Restore it before it is used.");
     }
-    return bytes;
+    return tensor;
   }
 
-  /** The tensors, in the order of {@link Field}. */
-  public Tensor[] fields() {
-    return new Tensor[] {x, q, attended, logSumExp, mid, gate, up};
+  /** A field, or null when it was not kept. */
+  public @Nullable Tensor find(Field field) {
+    return tensors.get(field);
   }
 
-  /** Number of rows. */
-  public int rowCount() {
-    return x.rows();
+  /** The fields that are there. */
+  public Set<Field> kept() {
+    return Collections.unmodifiableSet(tensors.keySet());
+  }
+
+  /** These, and for what is not there the other's. */
+  public Activations or(Activations other) {
+    Map<Field, Tensor> joined = new EnumMap<>(tensors);
+    other.tensors.forEach(joined::putIfAbsent);
+    return new Activations(joined);
+  }
+
+  /** Those of some fields only. */
+  public Activations only(Set<Field> fields) {
+    Map<Field, Tensor> some = new EnumMap<>(tensors);
+    some.keySet().retainAll(fields);
+    return new Activations(some);
   }
 
   /** A view of {@code count} rows. */
   public Activations rows(int from, int count) {
-    return new Activations(
-        x.rows(from, count),
-        q.rows(from, count),
-        attended.rows(from, count),
-        logSumExp.rows(from, count),
-        mid.rows(from, count),
-        gate.rows(from, count),
-        up.rows(from, count));
+    Map<Field, Tensor> views = new EnumMap<>(Field.class);
+    tensors.forEach((field, tensor) -> views.put(field, tensor.rows(from, count)));
+    return new Activations(views);
   }
 
   @Override
   public void close() {
-    for (Tensor field : fields()) {
-      field.close();
-    }
+    tensors.values().forEach(Tensor::close);
   }
 }

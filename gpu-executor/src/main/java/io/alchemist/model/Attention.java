@@ -1,5 +1,6 @@
 package io.alchemist.model;
 
+import io.alchemist.model.Activations.Field;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.RaggedBatch;
 import io.alchemist.tensor.Tensor;
@@ -9,6 +10,7 @@ import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 import java.util.List;
+import java.util.Set;
 
 /** The first half of a decoder layer: mid = x + O(attention(rope(Q n), rope(K n), V n)), n = norm(x). */
 final class Attention {
@@ -68,6 +70,39 @@ final class Attention {
   }
 
   /**
+   * Writes queries, attention's output and mid where they are missing, as {@link #forward} does.
+   *
+   * @param positions I32 (1, rows of the block)
+   * @param a what was kept, and tensors for what is missing
+   * @param keys of every position that a row of the block sees (slots, G)
+   * @param values likewise
+   */
+  void restore(
+      LayerWeights w,
+      RowBlock block,
+      Tensor positions,
+      Set<Field> missing,
+      Activations a,
+      Tensor keys,
+      Tensor values,
+      Workspace work) {
+    if (missing.contains(Field.Q)) {
+      Tensor normed = work.hidden("normed", block.rows()); // (T, C)
+      ops.rmsNorm(a.x(), w.attentionNorm(), config.normEpsilon(), normed);
+      linear.forward(w.q(), normed, 0, a.q(), work); // (T, Q)
+      ops.rope(a.q(), positions, rope);
+    }
+    RaggedBatch sees = block.attention();
+    if (missing.contains(Field.ATTENDED) && sees != null) {
+      ops.attention(a.q(), keys, values, sees, config.headDim(), a.attended(), a.logSumExp());
+    }
+    if (missing.contains(Field.MID)) {
+      ops.copy(a.x(), a.mid());
+      linear.forward(w.o(), a.attended(), 1, a.mid(), work); // mid = x + O(attended)
+    }
+  }
+
+  /**
    * Turns the gradient of mid into that of x, in place.
    *
    * @param saved activations of each block of {@code batch}
@@ -90,14 +125,15 @@ final class Attention {
     int rows = batch.rows();
     int active = batch.activeRows();
     Tensor dGain = gradient.find(ParameterId.attentionNorm(layer));
-    boolean projectionsTrained = LinearMath.needsInput(layer, LinearLayer.Q, gradient)
-        || LinearMath.needsInput(layer, LinearLayer.K, gradient)
-        || LinearMath.needsInput(layer, LinearLayer.V, gradient);
+    boolean projectionsTrained = LinearMath.needsInput(layer, LinearLayer.Q, gradient.ids())
+        || LinearMath.needsInput(layer, LinearLayer.K, gradient.ids())
+        || LinearMath.needsInput(layer, LinearLayer.V, gradient.ids());
     boolean normedGradientWanted = inputWanted || dGain != null;
     boolean below = normedGradientWanted || projectionsTrained;
 
-    Tensor attended =
-        LinearMath.needsInput(layer, LinearLayer.O, gradient) ? attended(batch, saved, work) : null;
+    Tensor attended = LinearMath.needsInput(layer, LinearLayer.O, gradient.ids())
+        ? attended(batch, saved, work)
+        : null;
     Tensor dAttended = below ? work.queries("attended gradient", active) : null; // (A, Q)
     linear.backward(
         layer, LinearLayer.O, w.o(), attended, d.rows(0, active), 0, dAttended, gradient, work);

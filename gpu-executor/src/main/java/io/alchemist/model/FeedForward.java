@@ -1,5 +1,6 @@
 package io.alchemist.model;
 
+import io.alchemist.model.Activations.Field;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.LayerWeights;
@@ -8,6 +9,7 @@ import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 import java.util.List;
+import java.util.Set;
 
 /** The second half of a decoder layer: y = mid + Down(silu(Gate n) · Up n), n = norm(mid). */
 final class FeedForward {
@@ -23,7 +25,7 @@ final class FeedForward {
 
   /** Reads {@code a.mid}; writes {@code a.gate}, {@code a.up} and y (T, C). */
   void forward(LayerWeights w, Activations a, Tensor y, Workspace work) {
-    int rows = a.rowCount();
+    int rows = a.mid().rows();
     Tensor normed = work.hidden("normed", rows); // (T, C)
     ops.rmsNorm(a.mid(), w.ffnNorm(), config.normEpsilon(), normed);
     linear.forward(w.gate(), normed, 0, a.gate(), work); // (T, F)
@@ -35,10 +37,30 @@ final class FeedForward {
   }
 
   /**
+   * Writes gate and up where they are missing, as {@link #forward} does.
+   *
+   * @param a what was kept, and tensors for what is missing
+   */
+  void restore(LayerWeights w, Set<Field> missing, Activations a, Workspace work) {
+    if (!missing.contains(Field.GATE) && !missing.contains(Field.UP)) {
+      return;
+    }
+    Tensor normed = work.hidden("normed", a.mid().rows()); // (T, C)
+    ops.rmsNorm(a.mid(), w.ffnNorm(), config.normEpsilon(), normed);
+    if (missing.contains(Field.GATE)) {
+      linear.forward(w.gate(), normed, 0, a.gate(), work); // (T, F)
+    }
+    if (missing.contains(Field.UP)) {
+      linear.forward(w.up(), normed, 0, a.up(), work); // (T, F)
+    }
+  }
+
+  /**
    * Turns the gradient of y into that of mid, in place.
    *
    * @param saved activations of each block of {@code batch}
    * @param d (T, C); its first A rows are read and written
+   * @param midWanted whether the gradient of mid is wanted; if not, d is left as it is
    */
   void backward(
       int layer,
@@ -46,13 +68,14 @@ final class FeedForward {
       BackwardBatch batch,
       List<Activations> saved,
       Tensor d,
+      boolean midWanted,
       ParameterSet gradient,
       Workspace work) {
     int active = batch.activeRows();
     Tensor dy = d.rows(0, active); // (A, C)
-    boolean downTrained = LinearMath.needsInput(layer, LinearLayer.DOWN, gradient);
-    boolean gateOrUpTrained = LinearMath.needsInput(layer, LinearLayer.GATE, gradient)
-        || LinearMath.needsInput(layer, LinearLayer.UP, gradient);
+    boolean downTrained = LinearMath.needsInput(layer, LinearLayer.DOWN, gradient.ids());
+    boolean gateOrUpTrained = LinearMath.needsInput(layer, LinearLayer.GATE, gradient.ids())
+        || LinearMath.needsInput(layer, LinearLayer.UP, gradient.ids());
     Tensor act = downTrained ? work.ffn("act", active) : null;
     Tensor normed = gateOrUpTrained ? work.hidden("normed", active) : null;
     forEachActive(batch, saved, (block, a) -> {
@@ -75,11 +98,14 @@ final class FeedForward {
       Tensor dAct = dUp.rows(block.firstRow(), block.rows());
       ops.swiGluGradient(a.gate(), a.up(), dAct, dGate.rows(block.firstRow(), block.rows()), dAct);
     });
-    Tensor dNormed = work.hidden("normed gradient", active); // (A, C)
+    Tensor dGain = gradient.find(ParameterId.ffnNorm(layer));
+    Tensor dNormed =
+        midWanted || dGain != null ? work.hidden("normed gradient", active) : null; // (A, C)
     linear.backward(layer, LinearLayer.GATE, w.gate(), normed, dGate, 0, dNormed, gradient, work);
     linear.backward(layer, LinearLayer.UP, w.up(), normed, dUp, 1, dNormed, gradient, work);
-
-    Tensor dGain = gradient.find(ParameterId.ffnNorm(layer));
+    if (dNormed == null) {
+      return;
+    }
     forEachActive(
         batch,
         saved,

@@ -6,6 +6,7 @@ import io.alchemist.weights.Linear;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** A linear layer with its adapter: y = W x + s B A x. */
@@ -72,8 +73,8 @@ final class LinearMath {
   }
 
   /** Whether {@link #backward} needs the layer's input. */
-  static boolean needsInput(int layer, LinearLayer name, ParameterSet gradient) {
-    return gradient.find(ParameterId.weight(layer, name)) != null
-        || gradient.find(ParameterId.loraA(layer, name)) != null;
+  static boolean needsInput(int layer, LinearLayer name, Set<ParameterId> trained) {
+    return trained.contains(ParameterId.weight(layer, name))
+        || trained.contains(ParameterId.loraA(layer, name));
   }
 }

@@ -1,5 +1,6 @@
 package io.alchemist.model;
 
+import io.alchemist.model.Activations.Field;
 import io.alchemist.tensor.DType;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
@@ -10,6 +11,7 @@ import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.WeightSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A decoder-only transformer of the Llama family (Touvron et al. 2023, arXiv 2302.13971), layer by layer, both directions.
@@ -103,7 +105,7 @@ public final class Transformer implements AutoCloseable {
   /**
    * One layer backward.
    *
-   * @param saved the activations of each block of {@code batch}
+   * @param saved the activations of each block of {@code batch}, as {@link BackwardNeeds} says
    * @param kv keys and values of all rows, row i's own in slot i
    * @param d (T, C): the gradient of the layer's output becomes that of its input; where nothing below is trained, it is
    *     left undefined
@@ -119,10 +121,53 @@ public final class Transformer implements AutoCloseable {
       ParameterSet gradient,
       Workspace work) {
     LayerWeights w = weights.layer(layer);
-    boolean inputWanted = layer > 0 || gradient.find(ParameterId.EMBEDDING) != null;
-    feedForward.backward(layer, w, batch, saved, d, gradient, work);
-    attention.backward(
-        layer, w, batch, saved, d, kv.keys(layer), kv.values(layer), inputWanted, gradient, work);
+    BackwardNeeds needs = BackwardNeeds.of(layer, gradient.ids());
+    feedForward.backward(layer, w, batch, saved, d, needs.mid(), gradient, work);
+    if (needs.mid()) {
+      attention.backward(
+          layer,
+          w,
+          batch,
+          saved,
+          d,
+          kv.keys(layer),
+          kv.values(layer),
+          needs.input(),
+          gradient,
+          work);
+    }
+  }
+
+  /**
+   * Computes again what backward needs of a block of rows and what was not kept of it; the same numbers, bit by bit.
+   *
+   * @param block with its attention
+   * @param positions I32 (1, rows of the block)
+   * @param needed by {@link #backward}
+   * @param kept what there is of the block
+   * @param scratch receives what is missing; tensors for the block's rows
+   * @param kv keys and values that the block's rows see
+   * @return all that is needed, as views of {@code kept} and {@code scratch}
+   */
+  public Activations restore(
+      int layer,
+      WeightSet weights,
+      RowBlock block,
+      Tensor positions,
+      Set<Field> needed,
+      Activations kept,
+      Activations scratch,
+      KeyValues kv,
+      Workspace work) {
+    Set<Field> missing = BackwardNeeds.missing(needed, kept.kept());
+    if (missing.isEmpty()) {
+      return kept;
+    }
+    LayerWeights w = weights.layer(layer);
+    Activations all = kept.or(scratch);
+    attention.restore(w, block, positions, missing, all, kv.keys(layer), kv.values(layer), work);
+    feedForward.restore(w, missing, all, work);
+    return all;
   }
 
   /** Adds the gradient of {@link #embed}, where the table is trained. ids I32 (1, T), d (T, C). */

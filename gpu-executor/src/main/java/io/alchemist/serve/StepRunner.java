@@ -173,8 +173,8 @@ final class StepRunner implements AutoCloseable {
     for (int layer = 0; layer < config.layers(); layer++) {
       boolean isLast = layer == config.layers() - 1;
       Activations next = isLast ? a : activations(slab, layer + 1, rows);
-      // Unrecorded, the next layer's input takes the place of this one's, which nobody reads any
-      // more by then.
+      // Where inputs aren't kept, the next layer's takes the place of this one's, which nobody
+      // reads any more by then.
       Tensor y = isLast ? output.rows(0, rows) : next.x();
       model.forward(layer, plan.weights(), batch, a, keyValues, y, work);
       a = next;
@@ -182,7 +182,8 @@ final class StepRunner implements AutoCloseable {
   }
 
   private Activations activations(@Nullable Slab slab, int layer, int rows) {
-    return slab == null ? scratch.rows(0, rows) : ActivationRecorder.layer(slab, layer);
+    Activations passing = scratch.rows(0, rows);
+    return slab == null ? passing : ActivationRecorder.layer(slab, layer).or(passing);
   }
 
   private List<Choice> choose(StepPlan plan) {

@@ -13,6 +13,7 @@ package io.alchemist.train;
  * @param microBatches passes
  * @param forwardNanos time of the forward slices, planning included
  * @param backwardNanos time of the loss and the backward slices
+ * @param predictedNanos what all of this should have taken, as the planner saw it; 0 before it knew
  */
 public record GradientReport(
     int examples,
@@ -24,9 +25,10 @@ public record GradientReport(
     long rows,
     int microBatches,
     long forwardNanos,
-    long backwardNanos) {
+    long backwardNanos,
+    long predictedNanos) {
   /** Of no example. */
-  public static final GradientReport NOTHING = new GradientReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  public static final GradientReport NOTHING = new GradientReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
   /** Both together. */
   public GradientReport plus(GradientReport other) {
@@ -40,7 +42,8 @@ public record GradientReport(
         rows + other.rows,
         microBatches + other.microBatches,
         forwardNanos + other.forwardNanos,
-        backwardNanos + other.backwardNanos);
+        backwardNanos + other.backwardNanos,
+        predictedNanos + other.predictedNanos);
   }
 
   /** Time of all slices. */
@@ -49,7 +52,7 @@ public record GradientReport(
   }
 
   /** The same with other times. */
-  GradientReport withTimes(long forward, long backward) {
+  GradientReport withTimes(long forward, long backward, long predicted) {
     return new GradientReport(
         examples,
         loss,
@@ -60,7 +63,8 @@ public record GradientReport(
         rows,
         microBatches,
         forward,
-        backward);
+        backward,
+        predicted);
   }
 
   /** Loss per weighted token. */

@@ -1,5 +1,6 @@
 package io.alchemist.train;
 
+import io.alchemist.activation.CostModel.Amount;
 import io.alchemist.cache.Coverage;
 import io.alchemist.cache.Covered;
 import io.alchemist.cache.Logged;
@@ -8,6 +9,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,6 +74,28 @@ record MicroBatch(
    * @param coverages what the tree has of each example's prompt; null recomputes all of it
    */
   static MicroBatch plan(List<TrainingExample> examples, List<@Nullable Coverage> coverages) {
+    return plan(examples, coverages, run -> true);
+  }
+
+  /**
+   * Likewise.
+   *
+   * @param worthReading which logged runs are reused; the others are recomputed
+   */
+  static MicroBatch plan(
+      List<TrainingExample> examples,
+      List<@Nullable Coverage> coverages,
+      Predicate<Logged> worthReading) {
+    List<List<Covered>> runs = new ArrayList<>();
+    for (Coverage coverage : coverages) {
+      runs.add(loggedRuns(coverage).stream()
+          .filter(run -> run.logged() != null && worthReading.test(run.logged()))
+          .toList());
+    }
+    return layOut(examples, runs);
+  }
+
+  private static MicroBatch layOut(List<TrainingExample> examples, List<List<Covered>> covered) {
     Layout layout = new Layout();
     int[][] paths = new int[examples.size()][];
     List<Run> predicting = new ArrayList<>();
@@ -86,11 +110,11 @@ record MicroBatch(
     List<Run> holes = new ArrayList<>();
     for (int e = 0; e < examples.size(); e++) {
       int next = 0;
-      for (Covered covered : loggedRuns(coverages.get(e))) {
-        if (covered.from() > next) {
-          holes.add(layout.run(examples.get(e), paths[e], next, covered.from()));
+      for (Covered run : covered.get(e)) {
+        if (run.from() > next) {
+          holes.add(layout.run(examples.get(e), paths[e], next, run.from()));
         }
-        next = covered.from() + covered.count();
+        next = run.from() + run.count();
       }
       int end = examples.get(e).firstPredicting();
       if (end > next) {
@@ -99,8 +123,31 @@ record MicroBatch(
     }
     int newRows = layout.rows;
 
-    List<LoggedStretch> logged = layout.logged(examples, coverages, paths);
+    List<LoggedStretch> logged = layout.logged(examples, covered, paths);
     return layout.finish(examples, newRows, predictingRows, predicting, holes, logged);
+  }
+
+  /** What one layer forward has to do. */
+  Amount forward(boolean last) {
+    long pairs = pairs(predicting) + (last ? 0 : pairs(holes));
+    return last
+        ? new Amount(predictingRows, newRows - predictingRows, pairs)
+        : new Amount(newRows, 0, pairs);
+  }
+
+  /** What one layer backward has to do. */
+  Amount backward(boolean last) {
+    if (last) {
+      return new Amount(predictingRows, rows - predictingRows, pairs(predicting));
+    }
+    List<Run> reused = logged.stream().map(LoggedStretch::run).toList();
+    return new Amount(rows, 0, pairs(predicting) + pairs(holes) + pairs(reused));
+  }
+
+  private static long pairs(List<Run> runs) {
+    return runs.stream()
+        .mapToLong(r -> (long) r.count * r.from + (long) r.count * (r.count + 1) / 2)
+        .sum();
   }
 
   /** The runs whose activations were logged; none where nothing is reused. */
@@ -149,17 +196,17 @@ record MicroBatch(
 
     /** Rows for what was logged: each stretch once, as long as the longest of the examples that share it needs it. */
     List<LoggedStretch> logged(
-        List<TrainingExample> examples, List<@Nullable Coverage> coverages, int[][] paths) {
+        List<TrainingExample> examples, List<List<Covered>> runs, int[][] paths) {
       Map<Stretch, Integer> longest = new HashMap<>();
-      for (Coverage coverage : coverages) {
-        for (Covered covered : loggedRuns(coverage)) {
+      for (List<Covered> path : runs) {
+        for (Covered covered : path) {
           longest.merge(Stretch.of(covered), covered.count(), Math::max);
         }
       }
       Map<Stretch, Integer> firstRows = new HashMap<>();
       List<LoggedStretch> stretches = new ArrayList<>();
       for (int e = 0; e < examples.size(); e++) {
-        for (Covered covered : loggedRuns(coverages.get(e))) {
+        for (Covered covered : runs.get(e)) {
           Stretch key = Stretch.of(covered);
           int count = longest.getOrDefault(key, 0);
           if (covered.count() == count && !firstRows.containsKey(key)) {
@@ -170,7 +217,7 @@ record MicroBatch(
         }
       }
       for (int e = 0; e < examples.size(); e++) {
-        for (Covered covered : loggedRuns(coverages.get(e))) {
+        for (Covered covered : runs.get(e)) {
           int first = firstRows.getOrDefault(Stretch.of(covered), -1);
           for (int i = 0; i < covered.count(); i++) {
             paths[e][covered.from() + i] = first + i;

@@ -1,13 +1,19 @@
 package io.alchemist.train;
 
+import io.alchemist.activation.CostModel;
+import io.alchemist.activation.CostModel.Amount;
+import io.alchemist.activation.CostModel.Work;
 import io.alchemist.activation.LoggedReader;
 import io.alchemist.activation.LoggedReader.Want;
 import io.alchemist.model.Activations;
+import io.alchemist.model.Activations.Field;
 import io.alchemist.model.BackwardBatch;
+import io.alchemist.model.BackwardNeeds;
 import io.alchemist.model.CrossEntropy;
 import io.alchemist.model.ForwardBatch;
 import io.alchemist.model.KeyValues;
 import io.alchemist.model.RowBlock;
+import io.alchemist.model.SavePlan;
 import io.alchemist.model.Transformer;
 import io.alchemist.model.Workspace;
 import io.alchemist.tensor.DType;
@@ -20,8 +26,10 @@ import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.WeightSet;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +44,8 @@ final class MicroBatchPass implements AutoCloseable {
   private final Ops ops;
   private final Transformer model;
   private final ModelConfig config;
+  private final List<BackwardNeeds> needs;
+  private final CostModel costs;
   private final WeightSet weights;
   private final MicroBatch batch;
   private final LoggedReader logged;
@@ -52,7 +62,13 @@ final class MicroBatchPass implements AutoCloseable {
   private final ForwardBatch lastForward;
   private final BackwardBatch backward;
   private final BackwardBatch lastBackward;
+  /** What is kept of the new rows, by layer. */
   private final List<Activations> recorded = new ArrayList<>();
+  /** What of the new rows isn't: passing values in forward, restored ones in backward; the same memory for each layer. */
+  private final Activations passing;
+  /** What is restored of the logged rows; the same memory for each layer. */
+  private final Activations restored;
+
   private final List<Tensor> newKeys = new ArrayList<>();
   private final List<Tensor> newValues = new ArrayList<>();
   private final Tensor keys;
@@ -65,6 +81,9 @@ final class MicroBatchPass implements AutoCloseable {
   /**
    * Allocates what the pass needs and starts loading what it reads first.
    *
+   * @param needs what backward reads of each layer
+   * @param costs is told how long the slices take
+   * @param own what is kept of the rows that the pass forwards itself
    * @param logged reads the logged stretches of {@code batch}; closed with the pass
    * @param gradient is added to; null ends the pass with the loss
    */
@@ -72,6 +91,9 @@ final class MicroBatchPass implements AutoCloseable {
       Ops ops,
       MemoryScope parent,
       Transformer model,
+      List<BackwardNeeds> needs,
+      CostModel costs,
+      SavePlan own,
       WeightSet weights,
       MicroBatch batch,
       LoggedReader logged,
@@ -81,6 +103,8 @@ final class MicroBatchPass implements AutoCloseable {
     this.ops = ops;
     this.model = model;
     this.config = model.config();
+    this.needs = needs;
+    this.costs = costs;
     this.weights = weights;
     this.batch = batch;
     this.logged = logged;
@@ -100,10 +124,10 @@ final class MicroBatchPass implements AutoCloseable {
     newSlots = ints("slots", identity);
 
     RaggedRuns predictingRuns =
-        own(new RaggedRuns(ops, scope, batch.predicting(), 0), RaggedRuns::close);
+        hold(new RaggedRuns(ops, scope, batch.predicting(), 0), RaggedRuns::close);
     List<MicroBatch.Run> allNew = new ArrayList<>(batch.predicting());
     allNew.addAll(batch.holes());
-    RaggedRuns newRuns = own(new RaggedRuns(ops, scope, allNew, 0), RaggedRuns::close);
+    RaggedRuns newRuns = hold(new RaggedRuns(ops, scope, allNew, 0), RaggedRuns::close);
     Tensor newPositions = positions.view(0, 1, fresh);
     forward = new ForwardBatch(fresh, fresh, newPositions, newSlots, newRuns.batch());
     lastForward =
@@ -117,7 +141,7 @@ final class MicroBatchPass implements AutoCloseable {
     for (MicroBatch.LoggedStretch stretch : batch.logged()) {
       MicroBatch.Run run = stretch.run();
       RaggedRuns runs =
-          own(new RaggedRuns(ops, scope, List.of(run), run.firstRow()), RaggedRuns::close);
+          hold(new RaggedRuns(ops, scope, List.of(run), run.firstRow()), RaggedRuns::close);
       blocks.add(new RowBlock(run.firstRow(), run.count(), runs.batch()));
       lastBlocks.add(new RowBlock(run.firstRow(), run.count(), null));
     }
@@ -125,15 +149,44 @@ final class MicroBatchPass implements AutoCloseable {
     lastBackward = new BackwardBatch(batch.rows(), predicting, positions, lastBlocks);
 
     for (int layer = 0; layer < config.layers(); layer++) {
-      recorded.add(own(Activations.allocate(scope, config, fresh), Activations::close));
+      Set<Field> kept =
+          gradient == null ? Set.of() : own.fields(needs.get(layer).fields(true));
+      recorded.add(hold(Activations.allocate(scope, config, fresh, kept), Activations::close));
       newKeys.add(floats("new keys", fresh, config.kvDim()));
       newValues.add(floats("new values", fresh, config.kvDim()));
     }
+    passing =
+        hold(Activations.allocate(scope, config, fresh, notKeptEverywhere()), Activations::close);
+    restored = hold(
+        Activations.allocate(scope, config, batch.rows() - fresh, notLogged()), Activations::close);
     keys = floats("keys", batch.rows(), config.kvDim());
     values = floats("values", batch.rows(), config.kvDim());
     output = floats("output", predicting, config.hiddenSize());
     d = floats("gradient", batch.rows(), config.hiddenSize());
     logged.prefetch(0, Want.KEYS_AND_VALUES);
+  }
+
+  private Set<Field> notKeptEverywhere() {
+    Set<Field> fields = EnumSet.noneOf(Field.class);
+    for (Activations kept : recorded) {
+      for (Field field : Field.values()) {
+        if (!kept.kept().contains(field)) {
+          fields.add(field);
+        }
+      }
+    }
+    return fields;
+  }
+
+  private Set<Field> notLogged() {
+    Set<Field> fields = EnumSet.noneOf(Field.class);
+    for (int layer = 0; layer < config.layers() - 1; layer++) {
+      for (int stretch = 0; stretch < batch.logged().size(); stretch++) {
+        fields.addAll(
+            BackwardNeeds.missing(needs.get(layer).fields(true), logged.kept(stretch, layer)));
+      }
+    }
+    return fields;
   }
 
   boolean isDone() {
@@ -193,15 +246,18 @@ final class MicroBatchPass implements AutoCloseable {
   private void forwardLayer(int layer) {
     boolean last = layer == config.layers() - 1;
     logged.prefetch(layer + 1, Want.KEYS_AND_VALUES);
-    Activations a = recorded.get(layer);
+    Activations a = recorded.get(layer).or(passing);
+    logged.await(layer);
+    long start = System.nanoTime();
     if (layer == 0) {
       model.embed(weights, ids.view(0, 1, batch.newRows()), a.x());
     }
     logged.keysAndValues(layer, keys, values);
-    Tensor y = last ? output : recorded.get(layer + 1).x();
+    Tensor y = last ? output : recorded.get(layer + 1).or(passing).x();
     model.forward(layer, weights, last ? lastForward : forward, a, rowsOfThisPass(), y, work);
     ops.copy(keys.rows(0, batch.newRows()), newKeys.get(layer));
     ops.copy(values.rows(0, batch.newRows()), newValues.get(layer));
+    costs.observe(Work.FORWARD, batch.forward(last), (System.nanoTime() - start) * 1e-9);
     if (last && gradient != null) {
       logged.prefetch(layer, Want.EVERYTHING);
     }
@@ -210,6 +266,7 @@ final class MicroBatchPass implements AutoCloseable {
   /** The loss of {@code rows} loss rows and, where it is wanted, its gradient for the output of the last layer. */
   private void loss(int first, int rows) {
     int hidden = config.hiddenSize();
+    long start = System.nanoTime();
     float[] weightOf = Arrays.copyOfRange(batch.lossWeights(), first, first + rows);
     try (Tensor lossRows =
             ints("loss rows", Arrays.copyOfRange(batch.lossRows(), first, first + rows));
@@ -233,6 +290,9 @@ final class MicroBatchPass implements AutoCloseable {
       for (int i = 0; i < rows; i++) {
         loss += (double) losses[i] * weightOf[i];
       }
+    }
+    if (gradient != null) {
+      costs.observe(Work.LOSS, new Amount(rows, 0, 0), (System.nanoTime() - start) * 1e-9);
     }
   }
 
@@ -259,23 +319,57 @@ final class MicroBatchPass implements AutoCloseable {
         Objects.requireNonNull(gradient, "a pass for the loss alone goes no way back");
     boolean last = layer == config.layers() - 1;
     logged.prefetch(layer - 1, Want.EVERYTHING);
+    logged.await(layer);
+    logged.tell(costs);
+    long start = System.nanoTime();
     logged.keysAndValues(layer, keys, values);
     ops.copy(newKeys.get(layer), keys.rows(0, batch.newRows()));
     ops.copy(newValues.get(layer), values.rows(0, batch.newRows()));
-    List<Activations> saved = new ArrayList<>();
-    Activations mine = recorded.get(layer);
-    if (last) {
-      saved.add(mine.rows(0, batch.predictingRows()));
-      saved.add(mine.rows(batch.predictingRows(), batch.newRows() - batch.predictingRows()));
-    } else {
-      saved.add(mine);
-    }
-    saved.addAll(logged.activations(layer));
-    model.backward(
-        layer, weights, last ? lastBackward : backward, saved, rowsOfThisPass(), d, into, work);
+    long restoring = System.nanoTime();
+    List<Activations> saved = restore(layer);
+    long saving = System.nanoTime() - restoring;
+    BackwardBatch rows = last ? lastBackward : backward;
+    model.backward(layer, weights, rows, saved, rowsOfThisPass(), d, into, work);
     if (layer == 0) {
       model.embedBackward(ids, d, into);
     }
+    double seconds = (System.nanoTime() - start - saving) * 1e-9;
+    costs.observe(Work.BACKWARD, batch.backward(last), seconds);
+  }
+
+  /** The activations of each block of rows, with what was not kept computed again. */
+  private List<Activations> restore(int layer) {
+    boolean last = layer == config.layers() - 1;
+    List<RowBlock> blocks = (last ? lastBackward : backward).blocks();
+    int ownBlocks = last ? 2 : 1;
+    List<Activations> kept = new ArrayList<>();
+    for (RowBlock block : blocks.subList(0, ownBlocks)) {
+      kept.add(recorded.get(layer).rows(block.firstRow(), block.rows()));
+    }
+    kept.addAll(logged.activations(layer));
+    List<Activations> saved = new ArrayList<>();
+    Set<Field> needed = needs.get(layer).fields(true);
+    for (int i = 0; i < blocks.size(); i++) {
+      RowBlock block = blocks.get(i);
+      int first = block.firstRow();
+      Activations scratch = i < ownBlocks
+          ? passing.rows(first, block.rows())
+          : restored.rows(first - batch.newRows(), block.rows());
+      saved.add(
+          block.attention() == null
+              ? kept.get(i)
+              : model.restore(
+                  layer,
+                  weights,
+                  block,
+                  positions.view(first, 1, block.rows()),
+                  needed,
+                  kept.get(i),
+                  scratch,
+                  rowsOfThisPass(),
+                  work));
+    }
+    return saved;
   }
 
   /** Keys and values of the layer at hand: the same memory for each, filled anew. */
@@ -305,10 +399,10 @@ final class MicroBatchPass implements AutoCloseable {
   }
 
   private Tensor floats(String label, int rows, int cols) {
-    return own(scope.allocate(label, DType.F32, rows, cols), Tensor::close);
+    return hold(scope.allocate(label, DType.F32, rows, cols), Tensor::close);
   }
 
-  private <T> T own(T resource, Consumer<T> close) {
+  private <T> T hold(T resource, Consumer<T> close) {
     owned.add(() -> close.accept(resource));
     return resource;
   }

@@ -74,9 +74,9 @@ final class Packer {
     int rows = 0;
     while (!left.isEmpty() && versionOf.applyAsLong(left.element()) == version) {
       TrainingExample example = left.element();
-      Coverage coverage = reuse == Reuse.NONE
-          ? null
-          : tree.cover(version, example.tokens(), example.firstPredicting());
+      Coverage coverage = reuse.looksAtLog()
+          ? tree.cover(version, example.tokens(), example.firstPredicting())
+          : null;
       int more = example.inputLength() - sharedTokens(coverage, shared);
       if (rows > 0 && rows + more > maxRows) {
         if (coverage != null) {

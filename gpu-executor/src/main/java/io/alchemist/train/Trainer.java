@@ -1,25 +1,31 @@
 package io.alchemist.train;
 
+import io.alchemist.activation.CostModel;
 import io.alchemist.activation.LoggedReader;
 import io.alchemist.activation.LoggedRows;
 import io.alchemist.activation.LostActivationsException;
+import io.alchemist.activation.SavePlanner;
 import io.alchemist.cache.BlockLayout;
 import io.alchemist.cache.HostTier;
 import io.alchemist.cache.KvPages;
 import io.alchemist.cache.PrefixTree;
+import io.alchemist.model.BackwardNeeds;
 import io.alchemist.model.CrossEntropy;
+import io.alchemist.model.SavePlan;
 import io.alchemist.model.Transformer;
 import io.alchemist.model.Workspace;
 import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
 import io.alchemist.weights.LoraSpec;
+import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.WeightSet;
 import io.alchemist.weights.WeightStore;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -51,6 +57,9 @@ public final class Trainer implements AutoCloseable {
   private final BlockLayout layout;
   private final TrainerConfig config;
   private final Runnable onReady;
+  private final List<BackwardNeeds> needs;
+  private final CostModel costs;
+  private final SavePlanner planner;
   private final Workspace work;
   private final CrossEntropy crossEntropy;
   private final ExecutorService loader = Executors.newSingleThreadExecutor(task -> {
@@ -65,6 +74,7 @@ public final class Trainer implements AutoCloseable {
   /**
    * Prepares memory for passes.
    *
+   * @param trained the parameters that get a gradient
    * @param onReady called on any thread when a slice that had to wait for the host may now run
    */
   public Trainer(
@@ -77,6 +87,7 @@ public final class Trainer implements AutoCloseable {
       HostTier host,
       BlockLayout layout,
       TrainerConfig config,
+      Set<ParameterId> trained,
       Runnable onReady) {
     this.ops = ops;
     this.scope = parent.child("trainer");
@@ -88,6 +99,9 @@ public final class Trainer implements AutoCloseable {
     this.layout = layout;
     this.config = config;
     this.onReady = onReady;
+    this.needs = BackwardNeeds.ofLayers(model.config(), trained);
+    this.costs = new CostModel(model.config());
+    this.planner = new SavePlanner(costs, model.config(), layout, needs);
     this.work = new Workspace(scope, "layer", model.config(), config.microBatchTokens());
     this.crossEntropy = new CrossEntropy(ops, scope, config.maxLogits());
   }
@@ -156,6 +170,11 @@ public final class Trainer implements AutoCloseable {
       return config.microBatchTokens();
     }
     return current.pass.nextRows();
+  }
+
+  /** Mean relative error of the predicted time of a layer's backward. */
+  public double predictionError() {
+    return costs.error();
   }
 
   /** Jobs queued or under way. */
@@ -251,6 +270,7 @@ public final class Trainer implements AutoCloseable {
     private GradientReport report = GradientReport.NOTHING;
     private long forwardNanos;
     private long backwardNanos;
+    private long predictedNanos;
     private SliceKind kind = SliceKind.PLAN;
     private @Nullable Packer packer;
     private Packer.@Nullable Pack pack;
@@ -306,16 +326,22 @@ public final class Trainer implements AutoCloseable {
             "Version " + next.version() + " went away while a job used it");
       }
       weights = pinned;
-      MicroBatch planned = MicroBatch.plan(next.examples(), next.coverages());
-      batch = planned;
+      Planned planned = plan(next, job.reuse().own());
+      batch = planned.batch();
+      predictedNanos += (long) (planned.choice().seconds() * 1e9);
       MemoryScope memory = scope.child("pass");
       passScope = memory;
-      List<LoggedRows> logged = planned.logged().stream()
-          .map(s -> new LoggedRows(
-              s.logged(), s.run().from(), s.run().count(), s.slots(), s.run().firstRow()))
-          .toList();
       LoggedReader reader = new LoggedReader(
-          ops, memory, model.config(), pages, host, layout, logged, loader, onReady);
+          ops,
+          memory,
+          model.config(),
+          pages,
+          host,
+          layout,
+          planned.logged(),
+          planned.choice().load(),
+          loader,
+          onReady);
       GradientSum sum = job.into();
       ParameterSet target = sum == null ? null : sum.gradient();
       if (target != null && reader.readsHost()) {
@@ -325,7 +351,18 @@ public final class Trainer implements AutoCloseable {
         apart = target;
       }
       pass = new MicroBatchPass(
-          ops, memory, model, pinned, planned, reader, target, crossEntropy, work);
+          ops,
+          memory,
+          model,
+          needs,
+          costs,
+          job.reuse().own(),
+          pinned,
+          planned.batch(),
+          reader,
+          target,
+          crossEntropy,
+          work);
     }
 
     private void complete(MicroBatchPass finished) {
@@ -351,6 +388,7 @@ public final class Trainer implements AutoCloseable {
           trained.recomputedTokens(),
           trained.rows(),
           1,
+          0,
           0,
           0));
       finished.close();
@@ -398,7 +436,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     GradientReport finish() {
-      return report.withTimes(forwardNanos, backwardNanos);
+      return report.withTimes(forwardNanos, backwardNanos, predictedNanos);
     }
 
     /** Books the time of the slice that has just run. */
@@ -409,6 +447,37 @@ public final class Trainer implements AutoCloseable {
         backwardNanos += nanos;
       }
     }
+  }
+
+  /** The rows of a pass, and what of the host it reads. */
+  private record Planned(MicroBatch batch, List<LoggedRows> logged, SavePlanner.Choice choice) {}
+
+  /** Reads from the host what is worth it: all of it by the planner's choice, or nothing where computing is faster. */
+  private Planned plan(Packer.Pack pack, SavePlan own) {
+    Planned all = planned(MicroBatch.plan(pack.examples(), pack.coverages()), own);
+    if (Double.isNaN(all.choice().seconds())
+        || all.logged().stream().allMatch(LoggedRows::onDevice)) {
+      return all;
+    }
+    Planned deviceOnly = planned(
+        MicroBatch.plan(pack.examples(), pack.coverages(), logged -> logged.slab() != null), own);
+    return deviceOnly.choice().seconds() < all.choice().seconds() ? deviceOnly : all;
+  }
+
+  private Planned planned(MicroBatch batch, SavePlan own) {
+    List<LoggedRows> logged = batch.logged().stream()
+        .map(s -> new LoggedRows(
+            s.logged(), s.run().from(), s.run().count(), s.slots(), s.run().firstRow()))
+        .toList();
+    SavePlanner.Choice choice = planner.choose(new SavePlanner.Pass(
+        batch.forward(false),
+        batch.forward(true),
+        batch.lossRows().length,
+        batch.backward(false),
+        batch.backward(true),
+        own,
+        logged));
+    return new Planned(batch, logged, choice);
   }
 
   /** The version at which an example's gradient is taken. */

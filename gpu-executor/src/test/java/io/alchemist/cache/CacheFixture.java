@@ -49,7 +49,7 @@ final class CacheFixture implements AutoCloseable {
     for (Tensor[] layer : fields) {
       layer[0] = device.memory.allocate("slab", DType.F32, rows, 1);
     }
-    return new Slab(fields);
+    return new Slab(rows, fields);
   }
 
   /** Inserts with pages of its own and activations for all positions. */

@@ -16,7 +16,7 @@ class SlabTest {
 
   @Test
   void lastReleaseClosesTheTensors() {
-    Slab slab = new Slab(new Tensor[][] {{tensor(3, 2), tensor(3, 1)}});
+    Slab slab = new Slab(3, new Tensor[][] {{tensor(3, 2), tensor(3, 1)}});
     assertThat(slab.sizeBytes()).isEqualTo(36);
     assertThat(slab.field(0, 1).cols()).isEqualTo(1);
     assertThat(slab.retain()).isSameAs(slab);
@@ -33,17 +33,18 @@ class SlabTest {
   @Test
   void fieldsMustHaveTheSameRows() {
     Tensor[][] uneven = {{tensor(3, 2), tensor(4, 1)}};
-    assertThatThrownBy(() -> new Slab(uneven))
+    assertThatThrownBy(() -> new Slab(3, uneven))
         .hasMessage("A field of layer 0 has 4 rows, the slab has 3");
     Tensor[][] ragged = {{tensor(3, 2)}, {}};
-    assertThatThrownBy(() -> new Slab(ragged))
+    assertThatThrownBy(() -> new Slab(3, ragged))
         .hasMessage("Layer 1 of a slab has 0 fields, layer 0 has 1");
-    assertThatThrownBy(() -> new Slab(new Tensor[0][])).hasMessageContaining("at least one layer");
+    assertThatThrownBy(() -> new Slab(3, new Tensor[0][]))
+        .hasMessageContaining("at least one layer");
   }
 
   @Test
   void recordedRowsMustBeInTheSlab() {
-    Slab slab = new Slab(new Tensor[][] {{tensor(3, 2)}});
+    Slab slab = new Slab(3, new Tensor[][] {{tensor(3, 2)}});
     assertThatThrownBy(() -> new Recorded(5, 3, slab, 1))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("Recorded positions 5 to 8 can't be rows 1 to 4 of a slab of 3");

@@ -166,7 +166,10 @@ final class TreeWorld implements AutoCloseable {
         for (int i = 0; i < count; i++) {
           for (int layer = 0; layer < LAYERS; layer++) {
             for (int f = 0; f < FIELDS; f++) {
-              write(slab.field(layer, f), before + i, number(version, tokens, at + i, layer, f));
+              Tensor field = slab.field(layer, f);
+              if (field != null) {
+                write(field, before + i, number(version, tokens, at + i, layer, f));
+              }
             }
           }
         }
@@ -187,10 +190,12 @@ final class TreeWorld implements AutoCloseable {
     Tensor[][] tensors = new Tensor[LAYERS][FIELDS];
     for (Tensor[] layer : tensors) {
       for (int f = 0; f < FIELDS; f++) {
-        layer[f] = device.memory.allocate("slab", DType.F32, rows, 1);
+        // Some layers lack some fields.
+        layer[f] =
+            random.nextInt(5) == 0 ? null : device.memory.allocate("slab", DType.F32, rows, 1);
       }
     }
-    return new Slab(tensors);
+    return new Slab(rows, tensors);
   }
 
   private void finishOne() {
@@ -311,9 +316,12 @@ final class TreeWorld implements AutoCloseable {
     for (int p = run.from(); p < run.from() + run.count(); p++) {
       for (int layer = 0; slab != null && layer < LAYERS; layer++) {
         for (int f = 0; f < FIELDS; f++) {
-          same(
-              FakeDevice.bytes(slab.field(layer, f)).getInt(4 * logged.slabRow(p)),
-              number(reader.version, reader.tokens, p, layer, f));
+          Tensor field = slab.field(layer, f);
+          if (field != null) {
+            same(
+                FakeDevice.bytes(field).getInt(4 * logged.slabRow(p)),
+                number(reader.version, reader.tokens, p, layer, f));
+          }
         }
       }
     }
@@ -333,18 +341,21 @@ final class TreeWorld implements AutoCloseable {
 
   private void checkBlock(Reader reader, Covered run, Logged logged, int layer, ByteBuffer bytes) {
     int n = logged.count();
+    BlockLayout block = layout.only(logged.hostFieldMask(layer));
     for (int p = run.from(); p < run.from() + run.count(); p++) {
       int row = logged.row(p);
       for (int f = 0; f < FIELDS; f++) {
-        same(
-            bytes.getInt((int) layout.fieldOffset(f, n, row)),
-            number(reader.version, reader.tokens, p, layer, f));
+        if ((logged.hostFieldMask(layer) & 1 << f) != 0) {
+          same(
+              bytes.getInt((int) block.fieldOffset(f, n, row)),
+              number(reader.version, reader.tokens, p, layer, f));
+        }
       }
       same(
-          bytes.getInt((int) layout.keysOffset(n, row)),
+          bytes.getInt((int) block.keysOffset(n, row)),
           number(reader.version, reader.tokens, p, layer, 10));
       same(
-          bytes.getInt((int) layout.valuesOffset(n, row)),
+          bytes.getInt((int) block.valuesOffset(n, row)),
           number(reader.version, reader.tokens, p, layer, 11));
     }
   }
@@ -495,7 +506,9 @@ final class TreeWorld implements AutoCloseable {
         inTree.add(slab);
       }
       if (logged.onHost()) {
-        hostBytes += LAYERS * layout.sizeBytes(logged.count());
+        for (int layer = 0; layer < LAYERS; layer++) {
+          hostBytes += layout.only(logged.hostFieldMask(layer)).sizeBytes(logged.count());
+        }
       }
     }
     running.forEach(r -> r.recorded.forEach(p -> references.merge(p.slab(), 1, Integer::sum)));

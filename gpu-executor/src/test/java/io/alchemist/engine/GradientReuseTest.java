@@ -2,6 +2,7 @@ package io.alchemist.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.alchemist.model.SavePlan;
 import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.SchedulerConfig;
 import io.alchemist.serve.Turn;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -45,11 +47,13 @@ class GradientReuseTest {
   /**
    * A model, what is trained of it, and how it serves.
    *
+   * @param recorded what serving keeps
    * @param targets layers with an adapter; none trains the whole model
    * @param seed of prompts, answers, weights and of what is lost
    */
   record Scenario(
       Tier tier,
+      SavePlan recorded,
       int heads,
       int kvHeads,
       boolean tied,
@@ -76,9 +80,11 @@ class GradientReuseTest {
             Arbitraries.of(7, 16, 64, 200),
             Arbitraries.of(true, false))
         .flatAs((tier, shape, tied, layers, page, step, together) -> Combinators.combine(
-                Arbitraries.of(110, 256, 1000), Arbitraries.longs().between(0, 1 << 20))
-            .as((rows, seed) -> new Scenario(
-                tier, shape[0], shape[1], tied, layers, page, step, together, rows, seed)));
+                Arbitraries.of(110, 256, 1000),
+                Arbitraries.of(SavePlan.class),
+                Arbitraries.longs().between(0, 1 << 20))
+            .as((rows, plan, seed) -> new Scenario(
+                tier, plan, shape[0], shape[1], tied, layers, page, step, together, rows, seed)));
   }
 
   @Property(tries = 60, shrinking = ShrinkingMode.OFF)
@@ -103,7 +109,8 @@ class GradientReuseTest {
     LearningConfig learning = new LearningConfig(
         trainable,
         TestEngines.learning(trainable).optimizer(),
-        new TrainerConfig(s.microBatchTokens, 64 * 30, 8));
+        new TrainerConfig(s.microBatchTokens, 64 * 30, 8),
+        s.recorded);
     EngineConfig config = TestEngines.config(
         learning,
         s.tier.cache(s.pageTokens, 2048, directory),
@@ -119,6 +126,7 @@ class GradientReuseTest {
       Gradients logged = Gradients.of(engine, examples, Reuse.LOGGED);
       Gradients anew = Gradients.of(engine, examples, Reuse.NONE);
       logged.assertEquals(anew);
+      Gradients.of(engine, examples, Reuse.CHECKPOINTED).assertEquals(anew);
       TestEngines.assertNothingHeld(engine);
     }
   }
@@ -174,6 +182,47 @@ class GradientReuseTest {
   }
 
   // ---- that the property reaches what it is about
+
+  @Test
+  void eachPlanTakesLessMemoryThanTheOneBeforeAndReusesAsMuch() {
+    List<Long> bytes = new ArrayList<>();
+    for (SavePlan recorded : SavePlan.values()) {
+      Trainable trainable = TestEngines.adapter(LinearLayer.values());
+      LearningConfig usual = TestEngines.learning(trainable);
+      EngineConfig config = TestEngines.config(
+          new LearningConfig(trainable, usual.optimizer(), usual.trainer(), recorded),
+          TestEngines.roomyCache(),
+          64);
+      try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
+        List<TrainingExample> examples =
+            examples(TestEngines.answers(engine, "t", PROMPTS.subList(0, 1), 4));
+        bytes.add(Engine.await(engine.status()).activationBytes());
+        Gradients logged = Gradients.of(engine, examples, Reuse.LOGGED);
+        assertThat(logged.report().recomputedTokens()).isZero();
+        logged.assertEquals(Gradients.of(engine, examples, Reuse.NONE));
+      }
+    }
+    assertThat(bytes).isSortedAccordingTo(Comparator.reverseOrder()).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void onlyWhatTheTrainedLayersNeedIsKept() {
+    long all = recordedBytes(LinearLayer.values());
+    assertThat(recordedBytes(LinearLayer.Q)).isEqualTo(all);
+    // Below the first feed-forward block nothing is trained, so nothing of its attention is kept.
+    assertThat(recordedBytes(LinearLayer.GATE, LinearLayer.UP)).isLessThan(all);
+    assertThat(recordedBytes(LinearLayer.DOWN))
+        .isLessThan(recordedBytes(LinearLayer.GATE, LinearLayer.UP));
+  }
+
+  private static long recordedBytes(LinearLayer... targets) {
+    EngineConfig config = TestEngines.config(
+        TestEngines.learning(TestEngines.adapter(targets)), TestEngines.roomyCache(), 64);
+    try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
+      List<Turn> unused = TestEngines.answers(engine, "t", PROMPTS.subList(0, 1), 4);
+      return Engine.await(engine.status()).activationBytes();
+    }
+  }
 
   private static final List<int[]> PROMPTS = List.of(
       TestEngines.concat(TestEngines.tokens(1, 24), TestEngines.tokens(2, 11)),

@@ -33,8 +33,7 @@ enum Tier {
       case DEVICE, GONE -> new CacheConfig(pageTokens, kvTokens, 16L << 20, 0, 0, null);
       case HOST, HOST_ONLY, MIXED, PARTLY_LOST ->
         new CacheConfig(pageTokens, kvTokens, 16L << 20, 64L << 20, 0, null);
-      case DISK ->
-        new CacheConfig(pageTokens, kvTokens, 16L << 20, 128 << 10, 64L << 20, directory);
+      case DISK -> new CacheConfig(pageTokens, kvTokens, 16L << 20, 48 << 10, 64L << 20, directory);
     };
   }
 

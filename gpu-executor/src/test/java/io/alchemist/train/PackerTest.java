@@ -56,7 +56,8 @@ class PackerTest {
         prompt.length,
         pages,
         0,
-        List.of(new Recorded(from, to - from, new Slab(new Tensor[][] {{field}}), 0)));
+        List.of(
+            new Recorded(from, to - from, new Slab(field.rows(), new Tensor[][] {{field}}), 0)));
   }
 
   private void serve(int[] prompt) {

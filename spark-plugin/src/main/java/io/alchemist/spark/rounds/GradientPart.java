@@ -31,6 +31,7 @@ final class GradientPart implements Serializable {
   private int microBatches;
   private long forwardNanos;
   private long backwardNanos;
+  private long predictedNanos;
   private final ArrayList<String[]> refused = new ArrayList<>();
   private final ArrayList<String> executors = new ArrayList<>();
 
@@ -60,6 +61,7 @@ final class GradientPart implements Serializable {
     microBatches += report.microBatches();
     forwardNanos += report.forwardNanos();
     backwardNanos += report.backwardNanos();
+    predictedNanos += report.predictedNanos();
   }
 
   /** Notes a feedback that can't be trained on. */
@@ -90,6 +92,7 @@ final class GradientPart implements Serializable {
     microBatches += other.microBatches;
     forwardNanos += other.forwardNanos;
     backwardNanos += other.backwardNanos;
+    predictedNanos += other.predictedNanos;
     refused.addAll(other.refused);
     executors.addAll(other.executors);
     return this;
@@ -107,7 +110,8 @@ final class GradientPart implements Serializable {
         rows,
         microBatches,
         forwardNanos,
-        backwardNanos);
+        backwardNanos,
+        predictedNanos);
   }
 
   /** Feedback that can't be trained on, and why: pairs of id and sentence. */

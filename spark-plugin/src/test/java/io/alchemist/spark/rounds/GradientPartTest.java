@@ -37,7 +37,7 @@ class GradientPartTest {
 
   static GradientReport report(int examples, double loss) {
     return new GradientReport(
-        examples, loss, 2 * examples, 3L * examples, 5L * examples, 7L, 11L, 1, 13L, 17L);
+        examples, loss, 2 * examples, 3L * examples, 5L * examples, 7L, 11L, 1, 13L, 17L, 19L);
   }
 
   private static HostGradient gradient(Random random) {

@@ -1,0 +1,113 @@
+package io.alchemist.activation;
+
+import io.alchemist.model.Activations.Field;
+import io.alchemist.weights.LinearLayer;
+import io.alchemist.weights.ModelConfig;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * How long the parts of a training pass take on this device, learnt from those that have run. Engine thread.
+ */
+public final class CostModel {
+  /** A part of a pass. */
+  public enum Work {
+    /** One layer forward. */
+    FORWARD,
+    /** The loss of some rows. */
+    LOSS,
+    /** One layer backward, with what it needs restored. */
+    BACKWARD
+  }
+
+  /**
+   * How much there is to do.
+   *
+   * @param active rows that go through the whole layer
+   * @param idle rows of which only keys and values are concerned
+   * @param pairs of a query and a key that it sees
+   */
+  public record Amount(long active, long idle, long pairs) {
+    private double[] vector() {
+      return new double[] {1, active, idle, pairs};
+    }
+  }
+
+  private static final int AMOUNTS = 4;
+  private static final int ROWS = 1;
+  private static final int PAIRS = 3;
+
+  private final ModelConfig config;
+  private final Map<Work, LinearFit> fits = new EnumMap<>(Work.class);
+  private final LinearFit loads = new LinearFit(2);
+
+  public CostModel(ModelConfig config) {
+    this.config = config;
+    for (Work work : Work.values()) {
+      fits.put(work, new LinearFit(AMOUNTS));
+    }
+  }
+
+  private LinearFit fit(Work work) {
+    LinearFit fit = fits.get(work);
+    if (fit == null) {
+      throw new IllegalStateException("No costs of " + work);
+    }
+    return fit;
+  }
+
+  /** Takes note of a part that has run. */
+  public void observe(Work work, Amount amount, double seconds) {
+    fit(work).observe(amount.vector(), seconds);
+  }
+
+  /** Takes note of a load of so many bytes from the host. */
+  public void observeLoad(long bytes, double seconds) {
+    loads.observe(new double[] {1, bytes}, seconds);
+  }
+
+  /** Whether every part of a pass has run at least once. */
+  public boolean isKnown() {
+    return fits.values().stream().allMatch(fit -> fit.count() > 0);
+  }
+
+  /** Seconds that a part should take. */
+  public double seconds(Work work, Amount amount) {
+    return fit(work).predict(amount.vector());
+  }
+
+  /** Seconds to load so many bytes from the host; 0 as long as nothing was loaded. */
+  public double loadSeconds(long bytes) {
+    return bytes == 0 ? 0 : loads.predict(new double[] {1, bytes});
+  }
+
+  /**
+   * Seconds to compute missing activations again: their share of a layer's forward, by the operations in it.
+   *
+   * @param pairs of a query and a key that the rows see
+   */
+  public double restoreSeconds(Set<Field> missing, long rows, long pairs) {
+    double flops = 0;
+    flops += missing.contains(Field.Q) ? flops(LinearLayer.Q) : 0;
+    flops += missing.contains(Field.MID) ? flops(LinearLayer.O) : 0;
+    flops += missing.contains(Field.GATE) ? flops(LinearLayer.GATE) : 0;
+    flops += missing.contains(Field.UP) ? flops(LinearLayer.UP) : 0;
+    double all = 0;
+    for (LinearLayer linear : LinearLayer.values()) {
+      all += flops(linear);
+    }
+    LinearFit forward = fit(Work.FORWARD);
+    double seconds = forward.cost(ROWS) * rows * flops / all;
+    return missing.contains(Field.ATTENDED) ? seconds + forward.cost(PAIRS) * pairs : seconds;
+  }
+
+  private double flops(LinearLayer linear) {
+    return 2.0 * linear.inputs(config) * linear.outputs(config);
+  }
+
+  /** The mean relative error of what was predicted just before each backward of a layer. */
+  public double error() {
+    return fit(Work.BACKWARD).error();
+  }
+}

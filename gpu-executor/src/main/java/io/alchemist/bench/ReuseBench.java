@@ -1,0 +1,291 @@
+package io.alchemist.bench;
+
+import io.alchemist.bench.ReuseGrid.Lengths;
+import io.alchemist.bench.ReuseGrid.Memory;
+import io.alchemist.bench.ReuseGrid.Mode;
+import io.alchemist.bench.ReuseGrid.Point;
+import io.alchemist.engine.CacheConfig;
+import io.alchemist.engine.Engine;
+import io.alchemist.engine.EngineConfig;
+import io.alchemist.engine.HostGradient;
+import io.alchemist.engine.LatencyTargets;
+import io.alchemist.engine.LearningConfig;
+import io.alchemist.metrics.Metrics;
+import io.alchemist.model.Activations;
+import io.alchemist.serve.GenerationRequest;
+import io.alchemist.serve.GenerationRequest.Recording;
+import io.alchemist.serve.PendingTurn;
+import io.alchemist.serve.SamplingParams;
+import io.alchemist.serve.SchedulerConfig;
+import io.alchemist.serve.Turn;
+import io.alchemist.tensor.cpu.CpuOps;
+import io.alchemist.train.OptimizerConfig;
+import io.alchemist.train.Reuse;
+import io.alchemist.train.TrainerConfig;
+import io.alchemist.train.TrainingExample;
+import io.alchemist.weights.LoraSpec;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.RandomWeights;
+import io.alchemist.weights.Trainable;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+
+/**
+ * Measures training from what serving logged against a trainer that recomputes, without and with layer checkpointing: the same
+ * engine, kernels and examples, alternating within one process.
+ */
+final class ReuseBench {
+  private static final int PAGE = 16;
+  private static final int STEP_TOKENS = 512;
+  private static final long OFFLOAD_LIMIT_NANOS = TimeUnit.SECONDS.toNanos(60);
+  private static final int LENGTH_STEP = 256;
+  private static final int BUDGET_TOKENS = 1024;
+
+  private final ModelConfig model;
+  private final LoraSpec lora;
+  private final int threads;
+  private final int rounds;
+  private final int ttftPairs;
+  private final long deviceBytes;
+  private final Consumer<String> out;
+  private final SplittableRandom random = new SplittableRandom(5);
+  private int requests;
+
+  ReuseBench(Shapes shape, LoraSpec lora, int threads, boolean quick, Consumer<String> out) {
+    this.model = shape.config();
+    this.lora = lora;
+    this.threads = threads;
+    this.rounds = quick ? 2 : 3;
+    this.ttftPairs = quick ? 10 : 100;
+    this.deviceBytes = 12L << 30;
+    this.out = out;
+  }
+
+  /** Measures these points and what belongs to none of them; all figures by name. */
+  Map<String, Object> run(List<Point> points) {
+    Map<String, Object> figures = new LinkedHashMap<>();
+    figures.put("parameters", model.parameters());
+    figures.put("layers", model.layers());
+    figures.put("hidden", model.hiddenSize());
+    figures.put("lora_rank", lora.rank());
+    figures.put("lora_targets", lora.targets().toString());
+    figures.put("threads", threads);
+    figures.put("rounds", rounds);
+    out.accept(ReusePoint.header());
+    List<Map<String, Object>> measured = new ArrayList<>();
+    List<Point> left = new ArrayList<>(points);
+    while (!left.isEmpty()) {
+      // Points of one engine: sizes of buffers follow the batch, as those of a trainer of its own
+      // would.
+      Point first = left.get(0);
+      Predicate<Point> alike = p -> p.mode() == first.mode()
+          && p.lengths() == first.lengths()
+          && p.shared() == first.shared();
+      try (Engine engine = engine(first.mode(), first.examples(), first.tokens())) {
+        figures.putIfAbsent("device", engine.description());
+        warmUp(engine, first);
+        for (Point point : left.stream().filter(alike).toList()) {
+          ReusePoint result = measure(engine, point);
+          measured.add(result.figures());
+          out.accept(result.line());
+        }
+      }
+      left.removeIf(alike);
+    }
+    figures.put("points", measured);
+    longest(figures);
+    recordingCost(figures);
+    return figures;
+  }
+
+  private Engine engine(Mode mode, int examples, int tokens) {
+    Trainable trainable =
+        mode == Mode.LORA ? new Trainable.Adapter(lora, 3) : new Trainable.WholeModel();
+    int rows = examples * (tokens + PAGE);
+    long activations = Activations.bytesPerRow(model) * model.layers() * rows * 5 / 4;
+    LearningConfig learning = new LearningConfig(
+        trainable, OptimizerConfig.forAdapter(1e-4f), new TrainerConfig(rows, 8 << 20, 4));
+    CacheConfig cache = new CacheConfig(
+        PAGE, (2 * rows + STEP_TOKENS) / PAGE * PAGE, activations, 2 * activations, 0, null);
+    EngineConfig config = new EngineConfig(
+        deviceBytes,
+        cache,
+        new SchedulerConfig(8, STEP_TOKENS, 64),
+        LatencyTargets.DEFAULT,
+        learning,
+        0,
+        100,
+        Set.of());
+    return new Engine(
+        config, CpuOps.create(threads, deviceBytes), new RandomWeights(model, 1), new Metrics());
+  }
+
+  private void warmUp(Engine engine, Point point) {
+    List<TrainingExample> batch = serve(engine, point);
+    for (Reuse reuse : Reuse.values()) {
+      HostGradient unused = Engine.await(engine.gradient(batch, reuse));
+    }
+  }
+
+  private ReusePoint measure(Engine engine, Point point) {
+    ReusePoint result = new ReusePoint(point);
+    Engine.await(engine.clearCache());
+    List<TrainingExample> batch = serve(engine, point);
+    arrange(engine, point.memory());
+    for (int round = 0; round < rounds; round++) {
+      Map<Reuse, HostGradient> gradients = new EnumMap<>(Reuse.class);
+      List<Reuse> ways = List.of(Reuse.values());
+      // Who comes first alternates, so that none always meets a warmer or a busier machine.
+      for (int i = 0; i < ways.size(); i++) {
+        Reuse reuse = ways.get((i + round) % ways.size());
+        Engine.await(engine.resetPeaks());
+        HostGradient gradient = Engine.await(engine.gradient(batch, reuse));
+        long peak = Engine.await(engine.status()).trainerPeakBytes();
+        switch (reuse) {
+          case NONE -> result.recomputed(gradient.report(), peak);
+          case CHECKPOINTED -> result.checkpointed(gradient.report(), peak);
+          case LOGGED -> result.reused(gradient.report(), peak);
+        }
+        gradients.put(reuse, gradient);
+      }
+      HostGradient logged = gradients.get(Reuse.LOGGED);
+      HostGradient anew = gradients.get(Reuse.NONE);
+      if (round == 0 && logged != null && anew != null) {
+        result.gradientError(logged.relativeError(anew));
+      }
+    }
+    return result;
+  }
+
+  /** Serves the prompts of a batch, so that they are logged, and makes examples with made-up answers of them. */
+  private List<TrainingExample> serve(Engine engine, Point point) {
+    int[] shared = tokens(point.shared() ? Point.SHARED_TOKENS : 0);
+    List<TrainingExample> batch = new ArrayList<>();
+    for (int i = 0; i < point.examples(); i++) {
+      int[] prompt = Arrays.copyOf(shared, point.prompt());
+      int[] own = tokens(Math.max(0, point.prompt() - shared.length));
+      System.arraycopy(own, 0, prompt, point.prompt() - own.length, own.length);
+      Turn turn = answer(engine, prompt, Recording.KEEP, new PendingTurn());
+      // The last token is only predicted.
+      int[] completion = tokens(point.tokens() + 1 - point.prompt());
+      batch.add(TrainingExample.completion(turn.id(), prompt, completion, turn.version()));
+    }
+    return batch;
+  }
+
+  private static void arrange(Engine engine, Memory memory) {
+    if (memory == Memory.DEVICE) {
+      return;
+    }
+    long all = Engine.await(engine.status()).cache().deviceActivationBytes();
+    long keep = (long) (memory.onDevice() * all);
+    long start = System.nanoTime();
+    while (Engine.await(engine.offload(keep)) > keep) {
+      if (System.nanoTime() - start > OFFLOAD_LIMIT_NANOS) {
+        throw new IllegalStateException("Activations did not leave the device within a minute");
+      }
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(2)); // the copies run on other threads
+    }
+  }
+
+  /** The longest example that fits the memory which a recomputing trainer takes for one of {@value #BUDGET_TOKENS} tokens. */
+  private void longest(Map<String, Object> figures) {
+    long budget = peak(BUDGET_TOKENS, Reuse.NONE);
+    int checkpointed = longest(budget, Reuse.CHECKPOINTED);
+    int reused = longest(budget, Reuse.LOGGED);
+    figures.put("max_tokens_budget_bytes", budget);
+    figures.put("max_tokens_recompute", BUDGET_TOKENS);
+    figures.put("max_tokens_checkpoint", checkpointed);
+    figures.put("max_tokens_reuse", reused);
+    out.accept("longest example within " + budget / 1_000_000 + " MB of trainer's memory: "
+        + BUDGET_TOKENS + " tokens recomputed, " + checkpointed + " with layer checkpointing, "
+        + reused + " from what was logged");
+  }
+
+  /** By what a row takes in a short and a longer example, then tried. */
+  private int longest(long budget, Reuse reuse) {
+    long small = peak(BUDGET_TOKENS, reuse);
+    long perRow = (peak(2 * BUDGET_TOKENS, reuse) - small) / BUDGET_TOKENS;
+    long guess = BUDGET_TOKENS + (budget - small) / perRow;
+    int tokens =
+        (int) Math.min(guess, model.maxPositions() - LENGTH_STEP) / LENGTH_STEP * LENGTH_STEP;
+    while (tokens > BUDGET_TOKENS && peak(tokens, reuse) > budget) {
+      tokens -= LENGTH_STEP;
+    }
+    return tokens;
+  }
+
+  private long peak(int tokens, Reuse reuse) {
+    try (Engine engine = engine(Mode.LORA, 1, tokens)) {
+      int[] prompt = tokens(tokens);
+      Turn turn = answer(engine, prompt, Recording.KEEP, new PendingTurn());
+      TrainingExample example =
+          TrainingExample.completion(turn.id(), prompt, tokens(1), turn.version());
+      arrange(engine, Memory.HOST);
+      Engine.await(engine.resetPeaks());
+      HostGradient unused = Engine.await(engine.gradient(List.of(example), reuse));
+      return Engine.await(engine.status()).trainerPeakBytes();
+    }
+  }
+
+  private void recordingCost(Map<String, Object> figures) {
+    Timed on = new Timed();
+    Timed off = new Timed();
+    try (Engine engine = engine(Mode.LORA, 2, STEP_TOKENS)) {
+      for (int i = -4; i < ttftPairs; i++) {
+        boolean onFirst = i % 2 == 0;
+        double first = firstToken(engine, onFirst ? Recording.KEEP : Recording.SKIP);
+        double second = firstToken(engine, onFirst ? Recording.SKIP : Recording.KEEP);
+        if (i >= 0) {
+          on.add(onFirst ? first : second);
+          off.add(onFirst ? second : first);
+        }
+      }
+    }
+    figures.put("ttft_recording_off_ms_p50", off.median() * 1e3);
+    figures.put("ttft_recording_on_ms_p50", on.median() * 1e3);
+    figures.put("ttft_recording_ratio_p50", on.median() / off.median());
+    figures.put("ttft_recording_ratio_p99", on.quantile(0.99) / off.quantile(0.99));
+    out.accept(String.format(
+        Locale.ROOT,
+        "time to first token, recording on / off: %.3f in the median, %.3f at 99 %%",
+        on.median() / off.median(),
+        on.quantile(0.99) / off.quantile(0.99)));
+  }
+
+  private double firstToken(Engine engine, Recording recording) {
+    int[] prompt = tokens(STEP_TOKENS);
+    PendingTurn times = new PendingTurn();
+    long start = System.nanoTime();
+    Turn unused = answer(engine, prompt, recording, times);
+    return (times.firstTokenNanos() - start) * 1e-9;
+  }
+
+  private Turn answer(Engine engine, int[] prompt, Recording recording, PendingTurn times) {
+    GenerationRequest request = new GenerationRequest(
+        "bench-" + requests++, prompt, 1, SamplingParams.GREEDY, 0, recording);
+    return Engine.await(engine.generate(request, times).thenCompose(done -> times.turn()));
+  }
+
+  private int[] tokens(int count) {
+    return random.ints(count, 0, model.vocabSize()).toArray();
+  }
+
+  /** Whether a point is wanted, by name. */
+  static boolean isAmong(Point point, Set<Mode> modes, Set<Lengths> lengths, Set<Memory> memory) {
+    return modes.contains(point.mode())
+        && lengths.contains(point.lengths())
+        && memory.contains(point.memory());
+  }
+}

@@ -1,0 +1,151 @@
+package io.alchemist.activation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.alchemist.activation.CostModel.Amount;
+import io.alchemist.activation.CostModel.Work;
+import io.alchemist.activation.SavePlanner.Choice;
+import io.alchemist.activation.SavePlanner.Pass;
+import io.alchemist.cache.BlockLayout;
+import io.alchemist.cache.LoggedFixture;
+import io.alchemist.model.Activations;
+import io.alchemist.model.Activations.Field;
+import io.alchemist.model.BackwardNeeds;
+import io.alchemist.model.SavePlan;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.ParameterId;
+import io.alchemist.weights.RopeConfig;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class SavePlannerTest {
+  /** Llama-3.1-8B's layers, of which four. */
+  private static final ModelConfig MODEL = new ModelConfig(
+      "llama", 1000, 4096, 4, 32, 8, 128, 14_336, 1e-5f, RopeConfig.plain(500_000), 8192, false);
+
+  private static final int ROWS = 1000;
+  private static final double FORWARD_ROW = 1e-6;
+  private static final double BACKWARD_ROW = 1.1e-6;
+  private static final Amount NEW = new Amount(1, 0, ROWS);
+  private static final Amount ALL = new Amount(ROWS, 0, 0);
+  private static final Amount LAST = new Amount(1, ROWS - 1, 0);
+
+  private final CostModel costs = new CostModel(MODEL);
+  private final Random random = new Random(1);
+  private SavePlanner planner;
+
+  @BeforeEach
+  void setUp() {
+    int[] rowBytes = Arrays.stream(Field.values())
+        .mapToInt(field -> (int) field.bytesPerRow(MODEL))
+        .toArray();
+    planner = new SavePlanner(
+        costs,
+        MODEL,
+        new BlockLayout(rowBytes, MODEL.kvDim() * 4),
+        BackwardNeeds.ofLayers(MODEL, Set.copyOf(ParameterId.ofModel(MODEL))));
+  }
+
+  private void learnCompute() {
+    for (int i = 0; i < 100; i++) {
+      int rows = 1 + random.nextInt(3000);
+      int idle = random.nextInt(3000);
+      costs.observe(Work.FORWARD, new Amount(rows, idle, 0), FORWARD_ROW * (rows + 0.2 * idle));
+      costs.observe(Work.BACKWARD, new Amount(rows, idle, 0), BACKWARD_ROW * (rows + 0.2 * idle));
+      costs.observe(Work.LOSS, new Amount(rows, 0, 0), 1e-7 * rows);
+    }
+  }
+
+  private void learnLink(double bytesPerSecond) {
+    for (int i = 1; i < 50; i++) {
+      costs.observeLoad(i * 1_000_000L, i * 1_000_000L / bytesPerSecond);
+    }
+  }
+
+  private Choice chooseForHostCopy(SavePlan recorded) {
+    LoggedRows rows = new LoggedRows(
+        LoggedFixture.onHost(0, ROWS - 1, MODEL.layers(), FieldMask.of(recorded.fields())),
+        0,
+        ROWS - 1,
+        null,
+        1);
+    return planner.choose(new Pass(NEW, NEW, 1, ALL, LAST, SavePlan.A, List.of(rows)));
+  }
+
+  private static long layerBytes(SavePlan plan) {
+    return ROWS * Activations.bytesPerRow(MODEL, plan.fields());
+  }
+
+  @Test
+  void aFastLinkLoadsEverything() {
+    learnCompute();
+    learnLink(1e15);
+    Choice choice = chooseForHostCopy(SavePlan.A);
+    for (int layer = 0; layer < MODEL.layers() - 1; layer++) {
+      assertThat(choice.load().get(layer)).isEqualTo(EnumSet.allOf(Field.class));
+    }
+    double expected = 3 * BACKWARD_ROW * ROWS + 0.2 * BACKWARD_ROW * ROWS;
+    assertThat(choice.seconds()).isCloseTo(expected, within(0.1 * expected));
+  }
+
+  @Test
+  void theLastLayerLoadsItsInputOnly() {
+    learnCompute();
+    learnLink(1e15);
+    assertThat(chooseForHostCopy(SavePlan.A).load().get(MODEL.layers() - 1))
+        .containsExactly(Field.X);
+  }
+
+  /** As on an H100 with PCIe 5: plan A needs three times what the link has, plan B fits. */
+  @Test
+  void aLinkThatCanDeliverPlanBButNotAMakesPlanB() {
+    learnCompute();
+    learnLink(1.3 * layerBytes(SavePlan.B) / (BACKWARD_ROW * ROWS));
+    Choice choice = chooseForHostCopy(SavePlan.A);
+    assertThat(choice.load().get(1)).isEqualTo(SavePlan.B.fields());
+    assertThat(choice.load().get(0)).isEqualTo(SavePlan.B.fields());
+  }
+
+  @Test
+  void aSlowLinkLoadsTheInputsAndComputesTheRest() {
+    learnCompute();
+    learnLink(layerBytes(SavePlan.D) / (3 * BACKWARD_ROW * ROWS));
+    assertThat(chooseForHostCopy(SavePlan.A).load().get(0)).isEqualTo(SavePlan.D.fields());
+  }
+
+  @Test
+  void isNeverSlowerThanAnySinglePlan() {
+    learnCompute();
+    for (double rate = 1e9; rate < 1e13; rate *= 3) {
+      learnLink(rate);
+      double chosen = chooseForHostCopy(SavePlan.A).seconds();
+      for (SavePlan plan : SavePlan.values()) {
+        // What was recorded by a leaner plan can't be loaded richer.
+        assertThat(chosen).isLessThanOrEqualTo(chooseForHostCopy(plan).seconds() * 1.001);
+      }
+    }
+  }
+
+  @Test
+  void beforeAnythingHasRunAllIsLoadedAndNothingPredicted() {
+    Choice choice = chooseForHostCopy(SavePlan.A);
+    assertThat(choice.seconds()).isNaN();
+    assertThat(choice.load()).allMatch(fields -> fields.size() == Field.values().length);
+  }
+
+  @Test
+  void whatWasRecordedLeanlyIsRestored() {
+    learnCompute();
+    learnLink(1e15);
+    assertThat(chooseForHostCopy(SavePlan.D).seconds())
+        .isGreaterThan(chooseForHostCopy(SavePlan.B).seconds());
+    assertThat(chooseForHostCopy(SavePlan.B).seconds())
+        .isGreaterThan(chooseForHostCopy(SavePlan.A).seconds());
+  }
+}
