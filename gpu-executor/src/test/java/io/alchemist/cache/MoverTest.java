@@ -53,7 +53,8 @@ class MoverTest {
     for (int layer = 0; layer < LAYERS; layer++) {
       for (int p = 0; p < 10; p++) {
         int slot = pages[p / 4] * 4 + p % 4;
-        FakeDevice.bytes(slab.field(layer, 0)).putInt(4 * p, 1000 * layer + p);
+        FakeDevice.bytes(Objects.requireNonNull(slab.field(layer, 0)))
+            .putInt(4 * p, 1000 * layer + p);
         FakeDevice.bytes(cache.kv.keys(layer)).putInt(4 * slot, 1000 * layer + 100 + p);
         FakeDevice.bytes(cache.kv.values(layer)).putInt(4 * slot, 1000 * layer + 200 + p);
       }

@@ -18,7 +18,7 @@ class SlabTest {
   void lastReleaseClosesTheTensors() {
     Slab slab = new Slab(3, new Tensor[][] {{tensor(3, 2), tensor(3, 1)}});
     assertThat(slab.sizeBytes()).isEqualTo(36);
-    assertThat(slab.field(0, 1).cols()).isEqualTo(1);
+    assertThat(slab.fieldMask(0)).isEqualTo(3);
     assertThat(slab.retain()).isSameAs(slab);
     assertThat(slab.release()).isFalse();
     assertThat(device.liveBlocks()).isEqualTo(2);
