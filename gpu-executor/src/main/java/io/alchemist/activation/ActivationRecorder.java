@@ -64,9 +64,14 @@ public final class ActivationRecorder implements AutoCloseable {
 
   /**
    * Memory for the activations of a step of {@code rows} rows, all layers: by the richest plan of which so many rows fit at all,
-   * for which older activations go if need be; null when there is no room.
+   * for which others go that are worth less, if need be; null when there is no room.
+   *
+   * @param expectedSeconds what these activations can be expected to save; infinite where others are to go in any case
    */
-  public @Nullable Slab slab(int rows) {
+  public @Nullable Slab slab(int rows, double expectedSeconds) {
+    // By the same measure for all plans: that a cheaper one saves less must not make it look
+    // better.
+    double worth = expectedSeconds / (bytesPerRow(richest) * rows);
     for (SavePlan plan : SavePlan.values()) {
       long needs = bytesPerRow(plan) * rows;
       if (plan.compareTo(richest) < 0 || needs > scope.limitBytes()) {
@@ -74,7 +79,7 @@ public final class ActivationRecorder implements AutoCloseable {
       }
       long missing = needs - (scope.limitBytes() - scope.usedBytes());
       if (missing > 0) {
-        tree.evictActivations(missing);
+        tree.evictActivations(missing, worth);
       }
       Slab slab = needs > scope.limitBytes() - scope.usedBytes() ? null : allocate(plan, rows);
       if (slab != null) {

@@ -3,10 +3,13 @@ package io.alchemist.cache;
 import io.alchemist.cache.Segment.Piece;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,10 +25,14 @@ final class Holdings {
 
   /** Segments whose pages may be taken, least recently used first. */
   private final TreeMap<Long, Segment> takeable = new TreeMap<>();
-  /** Unpinned activations on the device and on the host, least recently used first. */
-  private final TreeMap<Long, Logged> copied = new TreeMap<>();
-  /** Unpinned activations on the device only, least recently used first. */
-  private final TreeMap<Long, Logged> deviceOnly = new TreeMap<>();
+  /** Who goes first: who is worth least, then who was not used for longest. */
+  private static final Comparator<Logged> BY_WORTH =
+      Comparator.<Logged>comparingDouble(l -> l.worth).thenComparingLong(l -> l.lastUse);
+
+  /** Unpinned activations on the device and on the host. */
+  private final NavigableSet<Logged> copied = new TreeSet<>(BY_WORTH);
+  /** Unpinned activations on the device only. */
+  private final NavigableSet<Logged> deviceOnly = new TreeSet<>(BY_WORTH);
   /** How many Logged of the tree refer to each slab. */
   private final Map<Slab, int[]> slabs = new HashMap<>();
 
@@ -55,12 +62,19 @@ final class Holdings {
   }
 
   Collection<Logged> copied() {
-    return copied.values();
+    return copied;
   }
 
-  /** Unpinned activations without a host copy, least recently used first. */
+  /** Unpinned activations without a host copy, those first that may be lost first. */
   Collection<Logged> deviceOnly() {
-    return deviceOnly.values();
+    return deviceOnly;
+  }
+
+  /** Unpinned activations without a host copy, those worth most first, of equal ones the least recently used. */
+  List<Logged> worthCopying() {
+    List<Logged> all = new ArrayList<>(deviceOnly);
+    all.sort(Comparator.<Logged>comparingDouble(l -> -l.worth).thenComparingLong(l -> l.lastUse));
+    return all;
   }
 
   void touch(Segment segment) {
@@ -70,11 +84,36 @@ final class Holdings {
   }
 
   void touch(Logged logged) {
-    copied.remove(logged.lastUse);
-    deviceOnly.remove(logged.lastUse);
+    copied.remove(logged);
+    deviceOnly.remove(logged);
     logged.lastUse = ++clock;
     logged.refused = false;
+    logged.revalue();
     refresh(logged);
+  }
+
+  /** Another request has these activations in its prompt. */
+  void expect(Logged logged, Prospect prospect) {
+    copied.remove(logged);
+    deviceOnly.remove(logged);
+    logged.add(prospect);
+    logged.revalue();
+    refresh(logged);
+  }
+
+  /** Takes a new look at what activations are worth. */
+  void revalue() {
+    revalue(copied);
+    revalue(deviceOnly);
+  }
+
+  private static void revalue(NavigableSet<Logged> order) {
+    List<Logged> all = List.copyOf(order);
+    order.clear();
+    for (Logged logged : all) {
+      logged.revalue();
+      order.add(logged);
+    }
   }
 
   void refresh(Segment s) {
@@ -88,14 +127,14 @@ final class Holdings {
   void refresh(Logged logged) {
     boolean idle = logged.slab() != null && logged.pins == 0 && !logged.holders.isEmpty();
     if (idle && logged.onHost()) {
-      copied.put(logged.lastUse, logged);
+      copied.add(logged);
     } else {
-      copied.remove(logged.lastUse);
+      copied.remove(logged);
     }
     if (idle && !logged.onHost()) {
-      deviceOnly.put(logged.lastUse, logged);
+      deviceOnly.add(logged);
     } else {
-      deviceOnly.remove(logged.lastUse);
+      deviceOnly.remove(logged);
     }
   }
 
@@ -247,17 +286,20 @@ final class Holdings {
   long evictCopied(long wantedBytes) {
     long freed = 0;
     while (freed < wantedBytes && !copied.isEmpty()) {
-      freed += dropSlab(copied.firstEntry().getValue());
+      freed += dropSlab(copied.first());
       evictedActivations++;
     }
     return freed;
   }
 
-  /** Gives up activations, those with a host copy first; returns the bytes that became free. */
-  long evictActivations(long wantedBytes) {
+  /**
+   * Gives up activations, those with a host copy first, of the others only what is worth less per byte; returns the bytes that
+   * became free.
+   */
+  long evictActivations(long wantedBytes, double worth) {
     long freed = evictCopied(wantedBytes);
-    while (freed < wantedBytes && !deviceOnly.isEmpty()) {
-      Logged logged = deviceOnly.firstEntry().getValue();
+    while (freed < wantedBytes && !deviceOnly.isEmpty() && deviceOnly.first().worth < worth) {
+      Logged logged = deviceOnly.first();
       List<Segment> holders = List.copyOf(logged.holders);
       freed += dropSlab(logged);
       evictedActivations++;

@@ -18,10 +18,18 @@ final class Insertion {
   private final int[] pages;
   private final int firstOwnedPage;
   private final int pageSize;
+  private final @Nullable Prospect prospect;
   private final List<Stretch> stretches = new ArrayList<>();
 
   Insertion(
-      Holdings holdings, Segment root, int[] tokens, int count, int[] pages, int firstOwnedPage) {
+      Holdings holdings,
+      Segment root,
+      int[] tokens,
+      int count,
+      int[] pages,
+      int firstOwnedPage,
+      @Nullable Prospect prospect) {
+    this.prospect = prospect;
     this.holdings = holdings;
     this.root = root;
     this.tokens = tokens;
@@ -40,6 +48,9 @@ final class Insertion {
       holdings.touch(s.segment);
     }
     recorded.forEach(this::attach);
+    if (prospect != null) {
+      stretches.forEach(s -> expect(s, prospect));
+    }
   }
 
   /** Deals with the tokens after {@code node}; returns the segment to go on from, or null at the end. */
@@ -170,6 +181,15 @@ final class Insertion {
       }
       if (cut < piece.end()) {
         s.addPiece(new Piece(cut, piece.end() - cut, piece.logged()));
+      }
+    }
+  }
+
+  /** All activations of the prompt, whoever computed them, will be good for it. */
+  private void expect(Stretch s, Prospect of) {
+    for (Piece piece : s.segment.pieces) {
+      if (piece.from() < s.to) {
+        holdings.expect(piece.logged(), of);
       }
     }
   }

@@ -1,6 +1,8 @@
 package io.alchemist.cache;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -13,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Engine thread only.
  */
 public final class Logged {
+  private static final int MAX_PROSPECTS = 8;
+
   private final int from;
   private final int count;
   private final int firstRow;
@@ -21,12 +25,17 @@ public final class Logged {
   /** The fields of each layer's host block, as bits. */
   private int[] hostFields = new int[0];
 
+  /** Those of the requests that have it in their prompts: the best, where there are many. */
+  private final List<Prospect> prospects = new ArrayList<>(1);
+
   /** Segments that show a part of it. */
   final List<Segment> holders = new ArrayList<>(1);
   /** Open coverages, and the offload under way. */
   int pins;
-  /** Logical time of the last use; unique, and the key in the orders of {@link Holdings}. */
+  /** Logical time of the last use; unique. */
   long lastUse;
+  /** Expected seconds saved per byte of the device, as of the last look; with the last use the key in {@link Holdings}' orders. */
+  double worth;
   /** Bytes of the host copy. */
   long hostBytes;
   /** Copying it to the host failed, or there was no room, since it was last used: not tried again of the mover's own accord. */
@@ -104,6 +113,29 @@ public final class Logged {
   void forgetHostCopy() {
     hostIds = null;
     hostBytes = 0;
+  }
+
+  /** Another request has it in its prompt. Of too many the least promising is left out. */
+  void add(Prospect prospect) {
+    if (prospects.contains(prospect)) {
+      return;
+    }
+    prospects.add(prospect);
+    if (prospects.size() > MAX_PROSPECTS) {
+      prospects.remove(Collections.min(
+          prospects, Comparator.comparingDouble(p -> p.expectedSeconds(from, count))));
+    }
+  }
+
+  /** Takes a new look at what it is worth. Each of the requests may be trained on in a batch of its own, so they add up. */
+  void revalue() {
+    double seconds = 0;
+    for (Prospect prospect : prospects) {
+      seconds += prospect.expectedSeconds(from, count);
+    }
+    Slab on = slab;
+    worth =
+        on == null || seconds == 0 ? 0 : seconds / ((double) on.sizeBytes() / on.rows() * count);
   }
 
   void forgetSlab() {

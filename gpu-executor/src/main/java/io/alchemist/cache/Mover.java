@@ -272,7 +272,8 @@ public final class Mover implements AutoCloseable {
 
   /**
    * Keeps the activations on the device between two marks. Above the high one, gives up device copies of what has a host copy,
-   * down to the low one; where that is not enough, begins to offload the least recently used pieces, a few at a time.
+   * down to the low one; where that is not enough, begins to offload the pieces worth most, a few at a time: what is worth little
+   * would push better ones out of a host tier that is short.
    */
   public void balance(long highWaterBytes, long lowWaterBytes) {
     long bytes = tree.deviceActivationBytes();
@@ -284,8 +285,11 @@ public final class Mover implements AutoCloseable {
     // What waits here is pinned, and its K/V pages with it: no longer a queue than keeps the copies
     // going.
     long room = 2 * maxBytesInFlight - queuedBytes;
+    if (need <= 0 || (room <= 0 && !offloads.isEmpty())) {
+      return;
+    }
     List<Logged> chosen = new ArrayList<>();
-    for (Logged logged : holdings.deviceOnly()) {
+    for (Logged logged : holdings.worthCopying()) {
       Slab slab = logged.slab();
       if (need <= 0 || (room <= 0 && !(chosen.isEmpty() && offloads.isEmpty()))) {
         break;

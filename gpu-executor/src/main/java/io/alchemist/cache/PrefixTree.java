@@ -100,6 +100,22 @@ public final class PrefixTree implements AutoCloseable {
       int[] pages,
       int firstOwnedPage,
       List<Recorded> recorded) {
+    insert(version, tokens, count, pages, firstOwnedPage, recorded, null);
+  }
+
+  /**
+   * Likewise, and says what the activations of all these tokens may be good for.
+   *
+   * @param prospect by which they are kept; null where nothing is known, which comes to least recently used
+   */
+  public void insert(
+      long version,
+      int[] tokens,
+      int count,
+      int[] pages,
+      int firstOwnedPage,
+      List<Recorded> recorded,
+      @Nullable Prospect prospect) {
     checkRange(tokens, count);
     if (pages.length < holdings.kv().pagesFor(count) || firstOwnedPage < 0) {
       throw new IllegalArgumentException(count + " tokens need " + holdings.kv().pagesFor(count)
@@ -107,7 +123,7 @@ public final class PrefixTree implements AutoCloseable {
           + " pages, the first " + firstOwnedPage + " matched");
     }
     Segment root = roots.computeIfAbsent(version, v -> new Segment(pageSize, null, 0, new int[0]));
-    new Insertion(holdings, root, tokens, count, pages, firstOwnedPage).run(recorded);
+    new Insertion(holdings, root, tokens, count, pages, firstOwnedPage, prospect).run(recorded);
     if (root.children.isEmpty() && root.pins == 0) {
       roots.remove(version);
     }
@@ -211,13 +227,27 @@ public final class PrefixTree implements AutoCloseable {
   }
 
   /**
-   * Gives up device copies of unpinned activations: those with a host copy first, then others, which are lost; least recently
-   * used first. A slab's bytes become free with its last reference, so this may have to give up more than it seems.
+   * Gives up device copies of unpinned activations: those with a host copy first, then others, which are lost; of either what is
+   * worth least, and of equals the least recently used. A slab's bytes become free with its last reference, so this may have to
+   * give up more than it seems.
    *
    * @return bytes that became free
    */
   public long evictActivations(long wantedBytes) {
-    return holdings.evictActivations(wantedBytes);
+    return evictActivations(wantedBytes, Double.POSITIVE_INFINITY);
+  }
+
+  /** Likewise, but loses only what is worth less than so many expected seconds per byte. */
+  public long evictActivations(long wantedBytes, double worth) {
+    return holdings.evictActivations(wantedBytes, worth);
+  }
+
+  /**
+   * Takes a new look at what activations are worth, by what has become of their {@link Prospect}s. In between they are taken for
+   * what they were worth at the last look or use.
+   */
+  public void revalue() {
+    holdings.revalue();
   }
 
   /** Removes everything of a version; what is pinned goes when its pins go. */

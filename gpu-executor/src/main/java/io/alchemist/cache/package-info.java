@@ -45,14 +45,17 @@
  *
  * <h2>Eviction</h2>
  *
- * Time is a counter that each use of a segment or a Logged advances, so the order is total and doesn't depend on the clock.
+ * Time is a counter that each use of a segment or a Logged advances, so the order is total and doesn't depend on the clock. What
+ * activations are worth, {@link io.alchemist.cache.Prospect}s say: expected seconds per byte, summed over the requests that have
+ * them in their prompts. {@link io.alchemist.cache.PrefixTree#revalue} brings that up to date.
  *
  * <ul>
  *   <li>Pages are taken from unpinned segments without children on the device, least recently used first: a path loses its end
  *       before its beginning, and the positions with keys and values on the device always reach back to position 0. The
  *       activations there live on if they have a host copy, which holds the keys and values too, and go otherwise: without
  *       keys and values they are of no use.
- *   <li>Device copies of activations are given up first where a host copy exists, which loses nothing, then where none does.
+ *   <li>Device copies of activations are given up first where a host copy exists, which loses nothing, then where none does; what
+ *       is worth least goes first, and among equals what was not used for longest.
  *   <li>The mover copies ahead of need, between two water marks, so that serving finds copies to drop and never waits.
  *   <li>Host memory spills its least recently used blocks to disk, and disk drops its oldest.
  *   <li>A segment of which nothing is left is removed.

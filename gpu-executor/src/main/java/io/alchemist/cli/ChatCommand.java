@@ -7,6 +7,7 @@ import io.alchemist.metrics.Metrics;
 import io.alchemist.serve.Feedback;
 import io.alchemist.serve.FeedbackSink;
 import io.alchemist.serve.FinishReason;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.RequestException;
 import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.TextListener;
@@ -88,7 +89,7 @@ final class ChatCommand implements Callable<Integer> {
         Printer answer = new Printer(out);
         service.complete(
             "chat-" + turn,
-            new TextRequest(prompt, maxTokens, sampling, List.of(), 0, null),
+            new TextRequest(prompt, maxTokens, sampling, List.of(), 0, null, Recording.KEEP),
             answer);
         messages.add(new ChatMessage("assistant", Engine.await(answer.text)));
         prompt(out);

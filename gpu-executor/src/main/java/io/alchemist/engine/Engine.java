@@ -1,6 +1,8 @@
 package io.alchemist.engine;
 
 import io.alchemist.activation.ActivationRecorder;
+import io.alchemist.activation.Retention;
+import io.alchemist.activation.RetentionStats;
 import io.alchemist.cache.ArenaHostTier;
 import io.alchemist.cache.BlockLayout;
 import io.alchemist.cache.DiskTier;
@@ -64,6 +66,7 @@ public final class Engine implements AutoCloseable {
   private final ActivationRecorder recorder;
   private final HostTier host;
   private final Mover mover;
+  private final @Nullable Retention retention;
   private final StepBudget budget;
   private final Server server;
   private final @Nullable Learner learner;
@@ -125,6 +128,10 @@ public final class Engine implements AutoCloseable {
       BlockLayout layout = blockLayout(model);
       this.mover =
           own(new Mover(tree, host, layout, ops, Math.max(1, cache.activationBytes() / 4)));
+      this.retention = config.learning() == null
+          ? null
+          : new Retention(
+              this::forwardSeconds, config.learning().recordFraction(), System::currentTimeMillis);
       this.budget = new StepBudget(config.latency());
       this.server = own(new Server(
           ops,
@@ -134,6 +141,7 @@ public final class Engine implements AutoCloseable {
           kv,
           tree,
           recorder,
+          retention,
           config.scheduler(),
           config.endOfTurn(),
           turn -> {
@@ -184,11 +192,18 @@ public final class Engine implements AutoCloseable {
         ops, ops.memory(), learning, source, store, trainer, config.keptVersions() > 0));
   }
 
+  /** What a prompt's activations save: seconds, or as long as these aren't known tokens, which serve as well to compare. */
+  private double forwardSeconds(int from, int count) {
+    double seconds = learner == null ? Double.NaN : learner.trainer().forwardSeconds(from, count);
+    return Double.isNaN(seconds) ? count : seconds;
+  }
+
   private void wake() {
     loop.wake();
   }
 
   private void refresh(EngineMetrics engineMetrics) {
+    tree.revalue();
     EngineStatus now = statusNow();
     lastStatus = now;
     engineMetrics.count(now);
@@ -307,10 +322,35 @@ public final class Engine implements AutoCloseable {
 
   // ---- training
 
+  /** Takes note that there is feedback on a turn, of whatever kind: by it the engine learns whose activations are worth keeping. */
+  public void noteFeedback(String turnId) {
+    if (retention == null) {
+      return;
+    }
+    CompletableFuture<Void> unused = loop.call(() -> {
+      retention.feedback(turnId);
+      return null;
+    });
+  }
+
+  /** When examples have been trained on, their turns need not be kept any longer. */
+  private <T> CompletableFuture<T> letGo(
+      List<TrainingExample> examples, CompletableFuture<T> training) {
+    return training.whenComplete((done, failure) -> {
+      for (TrainingExample example : examples) {
+        String turnId = example.turnId();
+        if (failure == null && turnId != null && retention != null) {
+          retention.trained(turnId);
+        }
+      }
+    });
+  }
+
   /** Adds the gradient of examples to the sum that the next {@link #step} uses; runs between serving's steps. */
   @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<GradientReport> accumulate(List<TrainingExample> examples, Reuse reuse) {
-    return loop.call(() -> learning().accumulate(examples, reuse)).thenCompose(report -> report);
+    return loop.call(() -> letGo(examples, learning().accumulate(examples, reuse)))
+        .thenCompose(report -> report);
   }
 
   /** Updates the weights with the mean gradient and publishes them. */
@@ -330,7 +370,7 @@ public final class Engine implements AutoCloseable {
   /** {@link #accumulate} with what was logged and {@link #step} in one, so that nothing else comes between. */
   @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<TrainingStep> train(List<TrainingExample> examples) {
-    return loop.call(() -> learning().train(examples)).thenCompose(step -> step);
+    return loop.call(() -> letGo(examples, learning().train(examples))).thenCompose(step -> step);
   }
 
   /**
@@ -339,7 +379,8 @@ public final class Engine implements AutoCloseable {
    */
   @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<HostGradient> gradient(List<TrainingExample> examples, Reuse reuse) {
-    return loop.call(() -> learning().gradient(examples, reuse)).thenCompose(result -> result);
+    return loop.call(() -> letGo(examples, learning().gradient(examples, reuse)))
+        .thenCompose(result -> result);
   }
 
   /** The loss of examples without its gradient, each at its version, which may be a draft. */
@@ -494,7 +535,8 @@ public final class Engine implements AutoCloseable {
         learner == null ? GradientReport.NOTHING : learner.trainer().total(),
         learner == null ? 0 : learner.steps(),
         learner == null ? Double.NaN : learner.lastLoss(),
-        budget.predictionError());
+        budget.predictionError(),
+        retention == null ? RetentionStats.NOTHING : retention.stats());
   }
 
   /** Runs something on the engine thread with its parts; for this package's tests and benchmarks. */

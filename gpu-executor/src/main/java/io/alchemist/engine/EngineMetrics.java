@@ -58,6 +58,10 @@ final class EngineMetrics {
         "alchemist_trained_predicting_tokens_total",
         "Tokens forwarded in training because they predict.",
         s -> s.trained().predictingTokens());
+    total(
+        "alchemist_feedback_turns_total",
+        "Turns that got feedback; beside alchemist_feedback_expected it tells whether the guesses are right.",
+        s -> s.retention().feedback());
     total("alchemist_training_steps_total", "Updates of the weights.", EngineStatus::steps);
   }
 
@@ -108,6 +112,11 @@ final class EngineMetrics {
         "alchemist_training_jobs",
         "Training jobs queued or under way.",
         EngineStatus::trainingJobs);
+    gauge(
+        engine,
+        "alchemist_feedback_expected",
+        "Turns so far that were expected to get feedback, by which activations are kept.",
+        s -> s.retention().expectedFeedback());
     gauge(
         engine,
         "alchemist_step_prediction_error",

@@ -1,5 +1,6 @@
 package io.alchemist.engine;
 
+import io.alchemist.activation.RetentionStats;
 import io.alchemist.cache.CacheStats;
 import io.alchemist.cache.MoverStats;
 import io.alchemist.serve.ServerStats;
@@ -26,6 +27,7 @@ import java.util.List;
  * @param steps updates of the weights
  * @param meanLoss of the last update's batch; not a number before
  * @param stepPredictionError mean relative error of the predicted time of a decoding step
+ * @param retention what is expected of feedback, and what has come
  */
 public record EngineStatus(
     long liveVersion,
@@ -44,4 +46,5 @@ public record EngineStatus(
     GradientReport trained,
     int steps,
     double meanLoss,
-    double stepPredictionError) {}
+    double stepPredictionError,
+    RetentionStats retention) {}

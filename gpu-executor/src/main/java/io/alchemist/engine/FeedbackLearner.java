@@ -120,7 +120,8 @@ public final class FeedbackLearner implements FeedbackSink {
   }
 
   private static TrainingExample example(Feedback feedback, Turn turn, int[] answer) {
-    return TrainingExample.completion(feedback.id(), turn.prompt(), answer, turn.version());
+    return TrainingExample.completion(feedback.id(), turn.prompt(), answer, turn.version())
+        .ofTurn(turn.id());
   }
 
   /** Begins the next batch unless one is being trained. */

@@ -71,8 +71,14 @@ public final class TextEngine implements TextService {
     Detokenizer detokenizer = request.prompt() instanceof TextRequest.Messages
         ? model.tokenizer().detokenizer()
         : model.tokenizer().continuingDetokenizer();
-    GenerationRequest generation =
-        new GenerationRequest(id, prompt, most, request.sampling(), request.topLogProbs());
+    GenerationRequest generation = new GenerationRequest(
+        id,
+        prompt,
+        most,
+        request.sampling(),
+        request.topLogProbs(),
+        request.recording(),
+        Conversations.traits(request));
     CompletableFuture<Void> queued = engine.generate(
         generation,
         new Transcriber(
@@ -123,6 +129,7 @@ public final class TextEngine implements TextService {
 
   @Override
   public CompletionStage<Void> feedback(Feedback given) {
+    engine.noteFeedback(given.turnId());
     return feedback.append(given);
   }
 

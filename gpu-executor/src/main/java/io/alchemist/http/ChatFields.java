@@ -34,7 +34,8 @@ final class ChatFields {
         CommonFields.stop(fields),
         topLogProbs(fields),
         CommonFields.delivery(fields),
-        CommonFields.user(fields));
+        CommonFields.user(fields),
+        CommonFields.recording(fields));
   }
 
   private static List<ChatMessage> messages(Fields fields) {

@@ -1,6 +1,7 @@
 package io.alchemist.http;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.RequestException;
 import io.alchemist.serve.SamplingParams;
 import java.util.ArrayList;
@@ -118,6 +119,11 @@ final class CommonFields {
     return options != null && options.flag("include_usage")
         ? Generation.Delivery.STREAM_WITH_USAGE
         : Generation.Delivery.STREAM;
+  }
+
+  /** OpenAI's {@code store}: only an explicit false asks for nothing to be kept. */
+  static Recording recording(Fields fields) {
+    return fields.value("store") == null || fields.flag("store") ? Recording.KEEP : Recording.SKIP;
   }
 
   static @Nullable String user(Fields fields) {

@@ -32,7 +32,8 @@ final class CompletionFields {
         CommonFields.stop(fields),
         logProbs == null ? -1 : logProbs,
         CommonFields.delivery(fields),
-        CommonFields.user(fields));
+        CommonFields.user(fields),
+        CommonFields.recording(fields));
   }
 
   private static List<TextRequest.Prompt> prompts(Fields fields) {

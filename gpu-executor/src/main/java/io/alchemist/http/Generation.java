@@ -1,5 +1,6 @@
 package io.alchemist.http;
 
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.TextRequest;
 import java.util.List;
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param sampling with the seed of each prompt's first choice
  * @param topLogProbs alternatives to report; -1 for no log-probabilities at all
  * @param delivery how the answer is sent
+ * @param recording whether anything may be kept for training
  */
 record Generation(
     List<TextRequest.Prompt> prompts,
@@ -22,7 +24,8 @@ record Generation(
     List<String> stop,
     int topLogProbs,
     Delivery delivery,
-    @Nullable String user) {
+    @Nullable String user,
+    Recording recording) {
 
   /** How the answer is sent. */
   enum Delivery {
@@ -55,7 +58,8 @@ record Generation(
             seed(sampling.seed(), choice % n)),
         stop,
         Math.max(0, topLogProbs),
-        user);
+        user,
+        recording);
   }
 
   /** Seeds of a prompt's choices: the request's own for the first, then unrelated ones (the mixer of SplitMix64). */

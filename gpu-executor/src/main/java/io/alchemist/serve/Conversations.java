@@ -1,5 +1,6 @@
 package io.alchemist.serve;
 
+import io.alchemist.activation.Traits;
 import io.alchemist.text.ChatMessage;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -33,6 +34,23 @@ public final class Conversations {
       digest.update(tokens.ids().toString().getBytes(StandardCharsets.UTF_8));
     }
     return HexFormat.of().formatHex(digest.digest(), 0, BYTES);
+  }
+
+  /** What is known of a request, for guessing whether feedback will come: its route is the endpoint and the system prompt. */
+  public static Traits traits(TextRequest request) {
+    if (request.prompt() instanceof TextRequest.Messages messages) {
+      StringBuilder route = new StringBuilder("chat");
+      int turn = 0;
+      for (ChatMessage message : messages.messages()) {
+        if (message.role().equals("system")) {
+          route.append(' ').append(message.content());
+        } else if (message.role().equals("user")) {
+          turn++;
+        }
+      }
+      return new Traits(route.toString(), request.user(), Math.max(1, turn));
+    }
+    return new Traits("completion", request.user(), 1);
   }
 
   /** The last message of the user, or the raw prompt. */

@@ -1,5 +1,7 @@
 package io.alchemist.serve;
 
+import io.alchemist.activation.Traits;
+
 /**
  * A request in tokens.
  *
@@ -9,6 +11,7 @@ package io.alchemist.serve;
  * @param sampling how tokens are chosen
  * @param topLogProbs how many alternatives to report for each token
  * @param recording whether the prompt's activations are kept
+ * @param traits what is known of it, for guessing whether feedback will come
  */
 @SuppressWarnings("ArrayRecordComponent") // handed over, never compared
 public record GenerationRequest(
@@ -17,14 +20,26 @@ public record GenerationRequest(
     int maxTokens,
     SamplingParams sampling,
     int topLogProbs,
-    Recording recording) {
+    Recording recording,
+    Traits traits) {
 
   /** What becomes of the activations that prefill computes. */
   public enum Recording {
-    /** They are kept for training, as memory allows. */
+    /** They are kept for training, as memory allows and as feedback is to be expected. */
     KEEP,
     /** They are not: nobody will learn from this request. */
     SKIP
+  }
+
+  /** A request of which nothing is known. */
+  public GenerationRequest(
+      String id,
+      int[] prompt,
+      int maxTokens,
+      SamplingParams sampling,
+      int topLogProbs,
+      Recording recording) {
+    this(id, prompt, maxTokens, sampling, topLogProbs, recording, Traits.UNKNOWN);
   }
 
   /** A request whose activations are kept. */
@@ -35,6 +50,7 @@ public record GenerationRequest(
 
   /** The same request, of which nothing is kept. */
   GenerationRequest unrecorded() {
-    return new GenerationRequest(id, prompt, maxTokens, sampling, topLogProbs, Recording.SKIP);
+    return new GenerationRequest(
+        id, prompt, maxTokens, sampling, topLogProbs, Recording.SKIP, traits);
   }
 }

@@ -3,6 +3,7 @@ package io.alchemist.serve;
 import io.alchemist.cache.KvPages;
 import io.alchemist.cache.Match;
 import io.alchemist.cache.PrefixTree;
+import io.alchemist.cache.Prospect;
 import io.alchemist.cache.Recorded;
 import io.alchemist.cache.Slab;
 import io.alchemist.serve.GenerationRequest.Recording;
@@ -22,6 +23,7 @@ final class Sequence {
   private final GenerationRequest request;
   private final TokenListener listener;
   private final WeightSet weights;
+  private @Nullable Prospect prospect;
   private int[] tokens;
   private int length;
   private float[] logProbs = new float[16];
@@ -57,6 +59,17 @@ final class Sequence {
 
   WeightSet weights() {
     return weights;
+  }
+
+  /** Says what its activations may be good for. */
+  void expect(Prospect of) {
+    prospect = of;
+  }
+
+  /** Seconds that training can be expected to save by what is computed next. */
+  double expectedSeconds(int count) {
+    Prospect of = prospect;
+    return of == null ? Double.POSITIVE_INFINITY : of.expectedSeconds(computed, count);
   }
 
   int length() {
@@ -184,7 +197,13 @@ final class Sequence {
     recorded.clear();
     recorded.addAll(rest);
     tree.insert(
-        weights.version(), tokens, whole, Arrays.copyOf(pages, wholePages), firstOwnedPage, shared);
+        weights.version(),
+        tokens,
+        whole,
+        Arrays.copyOf(pages, wholePages),
+        firstOwnedPage,
+        shared,
+        prospect);
     Match before = match;
     Match now = tree.match(weights.version(), tokens, whole);
     match = now;
@@ -207,7 +226,8 @@ final class Sequence {
         computed,
         Arrays.copyOf(pages, used),
         firstOwnedPage,
-        List.copyOf(recorded));
+        List.copyOf(recorded),
+        prospect);
     recorded.clear();
     for (int i = Math.max(used, firstOwnedPage); i < pageCount; i++) {
       kv.free(pages[i]);

@@ -1,9 +1,11 @@
 package io.alchemist.serve;
 
 import io.alchemist.activation.ActivationRecorder;
+import io.alchemist.activation.Retention;
 import io.alchemist.cache.KvPages;
 import io.alchemist.cache.PrefixTree;
 import io.alchemist.model.Transformer;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.StepRunner.Choice;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
@@ -32,6 +34,7 @@ public final class Server implements AutoCloseable {
   private final Scheduler scheduler;
   private final StepRunner runner;
   private final ActivationRecorder recorder;
+  private final @Nullable Retention retention;
   private final int contextTokens;
   private final Set<Integer> endOfTurn;
   private final Consumer<Turn> onTurn;
@@ -43,6 +46,7 @@ public final class Server implements AutoCloseable {
   /**
    * Allocates what serving needs.
    *
+   * @param retention told of each request, and asked what it is worth; null where nothing is learnt
    * @param endOfTurn tokens that end a completion
    * @param onTurn told of each turn when it has ended, whatever the reason
    */
@@ -54,6 +58,7 @@ public final class Server implements AutoCloseable {
       KvPages kv,
       PrefixTree tree,
       ActivationRecorder recorder,
+      @Nullable Retention retention,
       SchedulerConfig config,
       Set<Integer> endOfTurn,
       Consumer<Turn> onTurn) {
@@ -63,6 +68,7 @@ public final class Server implements AutoCloseable {
     this.scheduler = new Scheduler(config, kv, tree);
     this.runner = new StepRunner(ops, parent, model, kv, recorder, config);
     this.recorder = recorder;
+    this.retention = retention;
     this.contextTokens = model.config().maxPositions();
     this.endOfTurn = Set.copyOf(endOfTurn);
     this.onTurn = onTurn;
@@ -123,8 +129,7 @@ public final class Server implements AutoCloseable {
    * @throws RequestException when too many wait, or its id is in use
    */
   public void submit(GenerationRequest asked, TokenListener listener) {
-    // Where there is no room for activations at all, steps need not be cut for their sake.
-    GenerationRequest request = recorder.limitBytes() > 0 ? asked : asked.unrecorded();
+    GenerationRequest request = mayRecord(asked) ? asked : asked.unrecorded();
     if (byId.containsKey(request.id())) {
       throw RequestException.invalid(
           "id", "A request '" + request.id() + "' is being served already.");
@@ -134,10 +139,20 @@ public final class Server implements AutoCloseable {
       Sequence sequence = new Sequence(request, listener, weights);
       scheduler.add(sequence);
       byId.put(request.id(), sequence);
+      // Who wants nothing kept is not learnt from either. Who is merely not recorded may share with
+      // others who are.
+      if (retention != null && asked.recording() == Recording.KEEP) {
+        sequence.expect(retention.expect(request.id(), request.traits(), request.prompt().length));
+      }
     } catch (RequestException e) {
       store.unpin(weights);
       throw e;
     }
+  }
+
+  private boolean mayRecord(GenerationRequest asked) {
+    // Where there is no room for activations at all, steps need not be cut for their sake.
+    return recorder.limitBytes() > 0 && (retention == null || retention.mayRecord(asked.id()));
   }
 
   /** Ends a request early; does nothing when it has ended. */

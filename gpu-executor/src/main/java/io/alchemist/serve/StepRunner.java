@@ -89,7 +89,7 @@ final class StepRunner implements AutoCloseable {
     List<Chunk> chunks = plan.chunks();
     int rows = plan.rows();
     ForwardBatch batch = upload(chunks, rows);
-    Slab slab = plan.record() ? recorder.slab(rows) : null;
+    Slab slab = plan.record() ? recorder.slab(rows, expectedSeconds(chunks)) : null;
     try {
       forward(plan, batch, slab);
       List<Choice> choices = choose(plan);
@@ -105,6 +105,13 @@ final class StepRunner implements AutoCloseable {
         slab.release();
       }
     }
+  }
+
+  private static double expectedSeconds(List<Chunk> chunks) {
+    return chunks.stream()
+        .filter(chunk -> chunk.sequence().recording())
+        .mapToDouble(chunk -> chunk.sequence().expectedSeconds(chunk.count()))
+        .sum();
   }
 
   private ForwardBatch upload(List<Chunk> chunks, int rows) {

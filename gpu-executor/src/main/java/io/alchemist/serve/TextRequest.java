@@ -1,5 +1,6 @@
 package io.alchemist.serve;
 
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.text.ChatMessage;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param stop the completion ends before the first of these
  * @param topLogProbs how many alternatives to report for each token; 0 for the token's own only
  * @param user who asks, as the client says, or null
+ * @param recording whether anything may be kept of it for training
  */
 public record TextRequest(
     Prompt prompt,
@@ -20,7 +22,8 @@ public record TextRequest(
     SamplingParams sampling,
     List<String> stop,
     int topLogProbs,
-    @Nullable String user) {
+    @Nullable String user,
+    Recording recording) {
 
   /** What to complete. */
   public sealed interface Prompt permits Messages, RawText, Tokens {}

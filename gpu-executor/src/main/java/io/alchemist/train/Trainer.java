@@ -1,6 +1,8 @@
 package io.alchemist.train;
 
 import io.alchemist.activation.CostModel;
+import io.alchemist.activation.CostModel.Amount;
+import io.alchemist.activation.CostModel.Work;
 import io.alchemist.activation.LoggedReader;
 import io.alchemist.activation.LoggedRows;
 import io.alchemist.activation.LostActivationsException;
@@ -175,6 +177,20 @@ public final class Trainer implements AutoCloseable {
   /** Mean relative error of the predicted time of a layer's backward. */
   public double predictionError() {
     return costs.error();
+  }
+
+  /**
+   * Seconds that it should take to forward positions of a prompt again, all layers; not a number as long as nothing has been
+   * trained.
+   */
+  public double forwardSeconds(int from, int count) {
+    if (!costs.isKnown()) {
+      return Double.NaN;
+    }
+    long pairs = (long) count * from + (long) count * (count + 1) / 2;
+    double layer = costs.seconds(Work.FORWARD, new Amount(count, 0, pairs))
+        - costs.seconds(Work.FORWARD, new Amount(0, 0, 0));
+    return model.config().layers() * layer;
   }
 
   /** Jobs queued or under way. */

@@ -1,6 +1,7 @@
 package io.alchemist.train;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tokens to learn from. The loss is the sum over positions i of {@code weights[i]} times the negative log-likelihood of
@@ -10,9 +11,11 @@ import java.util.Arrays;
  * @param tokens prompt and completion
  * @param weights one per token; 0 for the prompt
  * @param version the weight version that served the prompt; its activations are used where they are still there
+ * @param turnId the turn it was made of, which then need not be kept for training any longer; null for any other example
  */
 @SuppressWarnings("ArrayRecordComponent") // handed over, never compared
-public record TrainingExample(String id, int[] tokens, float[] weights, long version) {
+public record TrainingExample(
+    String id, int[] tokens, float[] weights, long version, @Nullable String turnId) {
   /** A version that is never at hand: the gradient is taken at the live one. */
   public static final long LIVE = -1;
 
@@ -41,6 +44,16 @@ public record TrainingExample(String id, int[] tokens, float[] weights, long ver
       throw new IllegalArgumentException("Example '" + id
           + "' has a weight on its first token, which nothing comes before. Begin with a prompt.");
     }
+  }
+
+  /** An example that is made of no turn. */
+  public TrainingExample(String id, int[] tokens, float[] weights, long version) {
+    this(id, tokens, weights, version, null);
+  }
+
+  /** The same example, made of that turn. */
+  public TrainingExample ofTurn(String turn) {
+    return new TrainingExample(id, tokens, weights, version, turn);
   }
 
   /** An example that learns all of {@code completion} after {@code prompt}. */

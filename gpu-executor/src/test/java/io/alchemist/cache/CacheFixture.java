@@ -60,6 +60,19 @@ final class CacheFixture implements AutoCloseable {
     return pages;
   }
 
+  /** Likewise; training is expected to save so many seconds by each of its positions, whatever they are by then. */
+  void insert(long version, int[] tokens, double[] secondsEach) {
+    Recorded all = new Recorded(0, tokens.length, slab(tokens.length), 0);
+    tree.insert(
+        version,
+        tokens,
+        tokens.length,
+        allocate(tokens.length),
+        0,
+        List.of(all),
+        (from, count) -> secondsEach[0] * count);
+  }
+
   int[] insertWithoutActivations(long version, int[] tokens) {
     int[] pages = allocate(tokens.length);
     tree.insert(version, tokens, tokens.length, pages, 0, List.of());

@@ -216,6 +216,20 @@ class MoverTest {
   }
 
   @Test
+  void balanceOffloadsWhatIsWorthMost() {
+    long piece = 4L * 4 * LAYERS;
+    for (int i = 0; i < 4; i++) {
+      cache.insert(1, range(10 * i, 4), new double[] {i == 2 ? 5 : i});
+    }
+    mover.balance(3 * piece, 2 * piece);
+    complete(mover);
+    assertThat(logged(range(20, 4)).onHost()).isTrue();
+    assertThat(logged(range(30, 4)).onHost()).isTrue();
+    assertThat(logged(range(0, 4)).onHost()).isFalse();
+    assertThat(logged(range(10, 4)).onHost()).isFalse();
+  }
+
+  @Test
   void balanceOffloadsTheOldestAndThenDropsCopies() {
     long piece = 4L * 4 * LAYERS;
     for (int i = 0; i < 4; i++) {

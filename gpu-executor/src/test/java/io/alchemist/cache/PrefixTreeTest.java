@@ -192,6 +192,87 @@ class PrefixTreeTest {
     assertThat(tree.stats().evictedActivations()).isEqualTo(2);
   }
 
+  private boolean isLogged(int[] tokens) {
+    try (Coverage coverage = tree.cover(1, tokens, tokens.length)) {
+      return coverage.loggedTokens() == tokens.length;
+    }
+  }
+
+  @Test
+  void whatIsWorthLeastGoesFirst() {
+    double[] falling = {3};
+    cache.insert(1, range(0, 4), falling);
+    cache.insert(1, range(10, 4), new double[] {2});
+    cache.insert(1, range(20, 4), new double[] {1});
+    cache.insert(1, range(30, 4), new double[] {2});
+    assertThat(tree.evictActivations(1)).isEqualTo(16);
+    assertThat(isLogged(range(20, 4))).isFalse();
+    falling[0] = 0;
+    tree.revalue();
+    assertThat(tree.evictActivations(1)).isEqualTo(16);
+    assertThat(isLogged(range(0, 4))).isFalse();
+    assertThat(isLogged(range(10, 4))).isTrue();
+    // Of equals the least recently used: the other one, since that was just looked at.
+    assertThat(tree.evictActivations(1)).isEqualTo(16);
+    assertThat(isLogged(range(30, 4))).isFalse();
+    assertThat(isLogged(range(10, 4))).isTrue();
+  }
+
+  @Test
+  void whatIsWorthMoreDoesNotGiveWay() {
+    cache.insert(1, range(0, 4), new double[] {2}); // of four bytes a position
+    cache.insert(1, range(10, 4), new double[] {1});
+    assertThat(tree.evictActivations(32, 0.25)).isZero();
+    assertThat(tree.evictActivations(32, 0.4)).isEqualTo(16);
+    assertThat(isLogged(range(0, 4))).isTrue();
+    assertThat(isLogged(range(10, 4))).isFalse();
+    assertThat(tree.evictActivations(32)).isEqualTo(16);
+  }
+
+  @Test
+  void aSharedPrefixIsWorthWhatAllItsUsersExpectOfIt() {
+    int[] shared = range(0, 4);
+    cache.insert(1, shared, new double[] {0});
+    cache.insert(1, join(shared, range(10, 4)), new double[] {1});
+    cache.insert(1, join(shared, range(20, 4)), new double[] {1});
+    cache.insert(1, join(shared, range(30, 4)), new double[] {1});
+    cache.insert(1, range(40, 4), new double[] {2});
+    for (int i = 0; i < 3; i++) {
+      assertThat(tree.evictActivations(1)).isPositive();
+    }
+    for (int i = 10; i < 40; i += 10) {
+      assertThat(isLogged(join(shared, range(i, 4)))).isFalse();
+    }
+    assertThat(isLogged(range(40, 4))).isTrue();
+    assertThat(isLogged(shared)).isTrue();
+  }
+
+  @Test
+  void whoeverSharesAPrefixCountsButOnlyOnce() {
+    int[] shared = range(0, 4);
+    Prospect prospect = (from, count) -> count;
+    for (int i = 0; i < 3; i++) {
+      tree.insert(1, shared, 4, cache.allocate(4), 0, List.of(), prospect);
+    }
+    tree.insert(
+        1,
+        shared,
+        4,
+        cache.allocate(4),
+        0,
+        List.of(new Recorded(0, 4, cache.slab(4), 0)),
+        prospect);
+    tree.insert(1, shared, 4, cache.allocate(4), 0, List.of(), prospect);
+    assertThat(tree.evictActivations(16, 0.25)).as("a second for four bytes").isZero();
+    for (int i = 0; i < 20; i++) {
+      double[] another = {1};
+      tree.insert(
+          1, shared, 4, cache.allocate(4), 0, List.of(), (from, count) -> another[0] * count);
+    }
+    assertThat(tree.evictActivations(16, 8 * 0.25)).as("so many are counted").isZero();
+    assertThat(tree.evictActivations(16, 8 * 0.25 + 0.01)).isEqualTo(16);
+  }
+
   @Test
   void aSharedSlabIsFreeOnlyWithItsLastRow() {
     Slab step = cache.slab(8);

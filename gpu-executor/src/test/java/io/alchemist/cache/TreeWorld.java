@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -20,6 +21,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.AbstractExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The random user of {@link PrefixTreeModelTest}: sequences, readers, evictions, and all checks. Long because the checks look
@@ -56,6 +58,7 @@ final class TreeWorld implements AutoCloseable {
   /** For each version, a hash of every prefix whose K/V was handed over; exact where nothing is evicted. */
   private final Map<Long, Set<Integer>> known = new HashMap<>();
 
+  private long steps;
   private long matchedTokens;
   private long hostReads;
   private long mostDiskBytes;
@@ -74,6 +77,7 @@ final class TreeWorld implements AutoCloseable {
   // ---- operations
 
   void step() {
+    steps++;
     switch (random.nextInt(20)) {
       case 0, 1, 2, 3, 4 -> start();
       case 5, 6, 7, 8, 9 -> finishOne();
@@ -85,7 +89,10 @@ final class TreeWorld implements AutoCloseable {
         device.runCopies(random.nextInt(40));
         mover.poll();
       }
-      case 18 -> mover.poll();
+      case 18 -> {
+        mover.poll();
+        tree.revalue();
+      }
       default -> rare();
     }
   }
@@ -207,7 +214,7 @@ final class TreeWorld implements AutoCloseable {
     int count = random.nextInt(4) == 0 ? random.nextInt(r.count + 1) : r.count;
     count = Math.max(count, r.match.tokens());
     boolean whole = known.containsKey(r.version) || r.firstOwned() == 0;
-    tree.insert(r.version, r.tokens, count, r.pages, r.firstOwned(), r.recorded);
+    tree.insert(r.version, r.tokens, count, r.pages, r.firstOwned(), r.recorded, prospect());
     for (int i = Math.max(r.firstOwned(), kv.pagesFor(count)); i < r.pages.length; i++) {
       kv.free(r.pages[i]);
     }
@@ -218,6 +225,13 @@ final class TreeWorld implements AutoCloseable {
         prefixes.add(number(r.version, r.tokens, p, 0, 99));
       }
     }
+  }
+
+  /** Of whatever worth, which changes now and then; often of none. */
+  private @Nullable Prospect prospect() {
+    double seconds = random.nextInt(3);
+    long now = steps;
+    return random.nextBoolean() ? null : (from, n) -> steps - now > 200 ? 0 : seconds * n;
   }
 
   private int knownPrefix(long version, int[] tokens, int limit) {
@@ -528,16 +542,20 @@ final class TreeWorld implements AutoCloseable {
         takeable.put(s.lastUse, s);
       }
     }
-    TreeMap<Long, Logged> copied = new TreeMap<>();
-    TreeMap<Long, Logged> deviceOnly = new TreeMap<>();
+    List<Logged> copied = new ArrayList<>();
+    List<Logged> deviceOnly = new ArrayList<>();
     for (Logged l : logged) {
       if (l.slab() != null && l.pins == 0) {
-        (l.onHost() ? copied : deviceOnly).put(l.lastUse, l);
+        (l.onHost() ? copied : deviceOnly).add(l);
       }
     }
+    Comparator<Logged> byWorth =
+        Comparator.<Logged>comparingDouble(l -> l.worth).thenComparing(l -> l.lastUse);
+    copied.sort(byWorth);
+    deviceOnly.sort(byWorth);
     sameOrder(tree.holdings().takeable(), takeable.values());
-    sameOrder(tree.holdings().copied(), copied.values());
-    sameOrder(tree.holdings().deviceOnly(), deviceOnly.values());
+    sameOrder(tree.holdings().copied(), copied);
+    sameOrder(tree.holdings().deviceOnly(), deviceOnly);
   }
 
   private static void sameOrder(Collection<?> actual, Collection<?> expected) {

@@ -3,10 +3,12 @@ package io.alchemist.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.alchemist.activation.RetentionStats;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.serve.Feedback;
 import io.alchemist.serve.FeedbackSink;
 import io.alchemist.serve.FinishReason;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.RequestException;
 import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.TextListener;
@@ -94,6 +96,26 @@ class FeedbackLearnerTest {
   }
 
   @Test
+  void feedbackTellsWhoseActivationsAreWorthKeeping() {
+    String praised = ask(QUESTION).id();
+    String silent = ask("Hello").id();
+    Feedback thumb = new Feedback("up", praised, Feedback.Kind.THUMB, 1.0, null, null, null, 0);
+    Engine.await(text.feedback(thumb).toCompletableFuture());
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> Engine.await(engine.status()).steps() == 4);
+
+    RetentionStats stats = Engine.await(engine.status()).retention();
+    assertThat(stats.turns()).isEqualTo(2);
+    assertThat(stats.feedback()).isEqualTo(1);
+    assertThat(stats.expectedFeedback()).isBetween(0.01, 0.5);
+    Engine.await(text.feedback(
+            new Feedback("late", silent, Feedback.Kind.TEXT, null, "Well.", null, null, 0))
+        .toCompletableFuture());
+    assertThat(Engine.await(engine.status()).retention().feedback()).isEqualTo(2);
+  }
+
+  @Test
   void whatCannotBeLearntIsKeptAllTheSame() {
     String id = ask(QUESTION).id();
     feedback(
@@ -122,7 +144,8 @@ class FeedbackLearnerTest {
         SamplingParams.GREEDY,
         List.of(),
         0,
-        null);
+        null,
+        Recording.KEEP);
     text.complete(id, request, new TextListener() {
       @Override
       public void onText(String more, List<TokenInfo> tokens) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.alchemist.serve.FinishReason;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.RequestException;
 import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.TextListener;
@@ -127,7 +128,23 @@ class ChatCompletionsTest extends ApiTest {
             new SamplingParams(0.5f, 4, 0.25f, -12),
             List.of("END", "\n"),
             2,
-            "u1"));
+            "u1",
+            Recording.KEEP));
+  }
+
+  @Test
+  void onlyWhoSaysSoIsNotKept() throws Exception {
+    service.engine = FakeTextService.says("x");
+
+    post(PATH, "{" + HELLO + ",'store':false}");
+    post(PATH, "{" + HELLO + ",'store':true}");
+    post(PATH, "{" + HELLO + "}");
+    post("/v1/completions", "{'prompt':'a','store':false}");
+
+    assertThat(service.nextCall().request.recording()).isEqualTo(Recording.SKIP);
+    assertThat(service.nextCall().request.recording()).isEqualTo(Recording.KEEP);
+    assertThat(service.nextCall().request.recording()).isEqualTo(Recording.KEEP);
+    assertThat(service.nextCall().request.recording()).isEqualTo(Recording.SKIP);
   }
 
   @Test
