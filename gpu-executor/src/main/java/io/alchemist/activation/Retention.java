@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Knows which activations are worth their memory: the chance that feedback on a turn is still to come, times the time that they
  * save in training. The chance is learnt from the feedback itself, {@link FeedbackModel} for whether it comes and {@link
- * FeedbackDelays} for when. Feedback that has come is a certainty until it is trained on.
+ * FeedbackDelays} for when. Feedback that has come is a certainty until it is trained on. Later turns of the conversation have the
+ * same prompt in theirs, so what is to be expected of those counts too.
  *
  * <p>Memory is bounded: the model's weights, counts of users by their hash, and the last turns. Given the same calls at the same
  * times it always does the same. Engine thread only.
@@ -29,6 +30,8 @@ public final class Retention {
   private static final long DUE_MILLIS = 600_000;
 
   private static final double MOST_WEIGHT = 10;
+  /** Turns to be seen before follow-ups are counted on. */
+  private static final double FEW_TURNS = 20;
 
   private final FeedbackModel model = new FeedbackModel();
   private final FeedbackDelays delays = new FeedbackDelays();
@@ -42,6 +45,7 @@ public final class Retention {
 
   private final float[] userFeedback = new float[USERS];
   private long seen;
+  private long followUps;
   private double expected;
   private long heard;
   private long stray;
@@ -73,6 +77,7 @@ public final class Retention {
     forgetOldest(turn.sinceMillis);
     turns.put(turnId, turn);
     seen++;
+    followUps += traits.turn() > 1 ? 1 : 0;
     expected += model.chance(turn.features);
     model.turn(turn.features);
     if (turn.user >= 0) {
@@ -136,6 +141,12 @@ public final class Retention {
     }
   }
 
+  /** How many more turns its conversation is to have after a turn: each follow-up follows exactly one. */
+  private double furtherTurns() {
+    double share = followUps / (seen + FEW_TURNS);
+    return share / (1 - share);
+  }
+
   private int[] features(Traits traits, int promptTokens) {
     int user = slot(traits.user());
     return new int[] {
@@ -188,24 +199,24 @@ public final class Retention {
       this.sinceMillis = sinceMillis;
     }
 
-    /** The chance that training will want it from now on. */
-    double chance() {
+    /** How often training will want it from now on: for the turn itself, and for those that go on from it. */
+    private double expectedUses() {
       long now = clockMillis.getAsLong();
-      if (trained) {
-        return 0;
-      }
-      if (heard) {
-        return now - dueMillis < DUE_MILLIS ? 1 : 0;
-      }
       double ever = model.chance(features);
       double later = ever * delays.survival(now - sinceMillis);
-      return later / (1 - ever + later);
+      double followUps = furtherTurns() * later;
+      if (trained) {
+        return followUps;
+      }
+      if (heard) {
+        return followUps + (now - dueMillis < DUE_MILLIS ? 1 : 0);
+      }
+      return followUps + later / (1 - ever + later);
     }
 
     @Override
     public double expectedSeconds(int from, int count) {
-      double chance = chance();
-      return chance == 0 ? 0 : chance * costs.forwardSeconds(from, count);
+      return expectedUses() * costs.forwardSeconds(from, count);
     }
   }
 }

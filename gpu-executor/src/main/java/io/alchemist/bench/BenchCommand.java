@@ -133,6 +133,48 @@ public final class BenchCommand {
     return 0;
   }
 
+  /** Whose activations are kept when memory is short. */
+  @Command(
+      name = "retention",
+      description = {
+        "Replays requests and feedback in simulated time, without a model, and tells how much of the feedback still finds its"
+            + " activations: least recently used, at random, by what retention has learnt, and by one who knows the future.",
+        "Arrivals and lengths are a trace's; users and their feedback are made up, as the figures named assumed_ say."
+      },
+      mixinStandardHelpOptions = true)
+  int retention(
+      @Option(names = "--json", paramLabel = "FILE", description = "Also writes the figures here.")
+          @Nullable
+          Path json,
+      @Option(names = "--quick", description = "Fewer hours: ends within a minute or two.")
+          boolean quick,
+      @Option(
+              names = "--trace",
+              paramLabel = "CSV",
+              description =
+                  "Arrivals and lengths, with the columns TIMESTAMP,ContextTokens,GeneratedTokens; replayed three times over."
+                      + " By default made up with the lengths of Azure's 2023 conversation trace.")
+          @Nullable
+          Path trace,
+      @Option(
+              names = "--users",
+              description =
+                  "Whether requests say who asks: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.",
+              defaultValue = "NAMED")
+          FeedbackReplay.Users users)
+      throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    Trace requests = trace == null
+        ? Trace.synthetic(5, quick ? 12_000 : 60_000).atRate(5.4)
+        : FeedbackReplay.again(Trace.read(trace), quick ? 1 : 3);
+    Consumer<String> line = text -> {
+      out.println(text);
+      out.flush();
+    };
+    write(json, new RetentionBench(new FeedbackReplay(requests, users, 17), line).run());
+    return 0;
+  }
+
   private static LoraSpec lora(int rank, String[] targets) {
     Set<LinearLayer> layers =
         Arrays.stream(targets).map(LinearLayer::named).collect(Collectors.toSet());

@@ -488,7 +488,7 @@ public final class Engine implements AutoCloseable {
   }
 
   /**
-   * Copies recorded activations to the host, least recently used first, until no more than {@code keepBytes} are left on the
+   * Copies recorded activations to the host, what is worth most first, until no more than {@code keepBytes} are left on the
    * device, or nothing more can be copied; what has a copy leaves the device. Goes on while others are served; ask again until
    * the result is small enough.
    *

@@ -114,6 +114,23 @@ class RetentionTest {
   }
 
   @Test
+  void aConversationIsKeptForItsNextTurn() {
+    for (int i = 0; i < 400; i++) {
+      String id = "turn-" + turns++;
+      Prospect unused = retention.expect(id, new Traits("chat", "judge", 1 + i % 2), PROMPT);
+      now += 10_000;
+      retention.feedback(id);
+      retention.trained(id);
+    }
+    Prospect prospect = retention.expect("a", new Traits("chat", "judge", 1), PROMPT);
+    retention.trained("a");
+
+    assertThat(chance(prospect)).as("half of the turns go on").isBetween(0.5, 1.1);
+    now += 3_600_000;
+    assertThat(chance(prospect)).as("by now this one has not").isLessThan(0.05);
+  }
+
+  @Test
   void trainingTellsOfFeedbackThatWentElsewhere() {
     Prospect prospect = retention.expect("a", Traits.UNKNOWN, PROMPT);
     retention.trained("a");
