@@ -205,6 +205,14 @@ public final class AlchemistConf {
           0,
           1,
           "Share of rounds whose first gradient is also fully recomputed, to measure what reuse saves and that it is exact."));
+  public static final ConfEntry<Double> RECORD_FRACTION = add(
+      ConfEntry.number(
+          PREFIX + "reuse.recordFraction",
+          1.0,
+          0,
+          1,
+          "Share of requests whose activations are recorded at all, chosen by a hash of their ids. Of these, when memory is short,"
+              + " those are kept on which feedback is most to be expected. A request with \"store\": false never is."));
 
   private AlchemistConf() {}
 

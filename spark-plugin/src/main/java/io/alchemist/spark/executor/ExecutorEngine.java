@@ -13,6 +13,7 @@ import io.alchemist.engine.TextEngine;
 import io.alchemist.http.ApiConfig;
 import io.alchemist.http.ApiServer;
 import io.alchemist.metrics.Metrics;
+import io.alchemist.model.SavePlan;
 import io.alchemist.serve.AnsweredTurn;
 import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.fleet.ExecutorReport;
@@ -129,7 +130,9 @@ public final class ExecutorEngine implements AutoCloseable {
         trainable(conf),
         optimizer(conf),
         new TrainerConfig(
-            Math.min(AlchemistConf.MICRO_BATCH.in(conf), context), MAX_LOGITS, MAX_JOBS));
+            Math.min(AlchemistConf.MICRO_BATCH.in(conf), context), MAX_LOGITS, MAX_JOBS),
+        SavePlan.A,
+        AlchemistConf.RECORD_FRACTION.in(conf));
     EngineConfig defaults = EngineDefaults.of(
         model.checkpoint().config(),
         deviceBytes,

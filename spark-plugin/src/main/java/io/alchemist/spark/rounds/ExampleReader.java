@@ -15,6 +15,7 @@ final class ExampleReader {
   private final LoadedModel model;
   private final LongUnaryOperator versionOf;
   private final VarCharVector ids;
+  private final VarCharVector turns;
   private final BigIntVector versions;
   private final ListVector prompts;
   private final ListVector completions;
@@ -29,6 +30,7 @@ final class ExampleReader {
     this.model = model;
     this.versionOf = versionOf;
     this.ids = (VarCharVector) batch.getVector("feedback_id");
+    this.turns = (VarCharVector) batch.getVector("turn_id");
     this.versions = (BigIntVector) batch.getVector("version");
     this.prompts = (ListVector) batch.getVector("prompt");
     this.completions = (ListVector) batch.getVector("completion");
@@ -50,7 +52,8 @@ final class ExampleReader {
         ? tokens(completions, row)
         : model.answerTokens(new String(targets.get(row), StandardCharsets.UTF_8));
     return TrainingExample.completion(
-        id(row), tokens(prompts, row), answer, versionOf.applyAsLong(versions.get(row)));
+            id(row), tokens(prompts, row), answer, versionOf.applyAsLong(versions.get(row)))
+        .ofTurn(new String(turns.get(row), StandardCharsets.UTF_8));
   }
 
   private static int[] tokens(ListVector lists, int row) {

@@ -98,6 +98,7 @@ class ExampleReaderTest {
         TrainingExample example = reader.example(i);
         assertThat(reader.id(i)).isEqualTo("f" + i);
         assertThat(example.id()).isEqualTo("f" + i);
+        assertThat(example.turnId()).isEqualTo("turn");
         assertThat(example.version()).isEqualTo(i + 100);
         assertThat(example.tokens()).containsExactly(concat(given.get(i).prompt(), answer));
         for (int t = 0; t < example.tokens().length; t++) {
