@@ -60,6 +60,7 @@ public final class ContinualLearning implements AutoCloseable {
   private final StreamSupervisor stream;
   private final AtomicBoolean closed = new AtomicBoolean();
   private final CountDownLatch ended = new CountDownLatch(1);
+  private final CountDownLatch closeDone = new CountDownLatch(1);
   private long wokenNanos = System.nanoTime();
 
   private ContinualLearning(SparkSession spark, RoundObserver observer)
@@ -126,7 +127,7 @@ public final class ContinualLearning implements AutoCloseable {
   }
 
   /**
-   * Starts the job in a session and returns when it serves.
+   * Starts the job in a session and returns when it serves. Each round is logged.
    *
    * @param spark started with {@link AlchemistPlugin}, {@code spark.alchemist.model} and Delta's extension and catalog
    * @throws IllegalArgumentException when a setting makes no sense
@@ -135,10 +136,10 @@ public final class ContinualLearning implements AutoCloseable {
    */
   public static ContinualLearning start(SparkSession spark)
       throws IOException, InterruptedException, TimeoutException {
-    return start(spark, RoundObserver.NONE);
+    return start(spark, new LoggedRounds());
   }
 
-  /** Likewise, telling {@code observer} of each round. */
+  /** Likewise, telling {@code observer} of each round instead. */
   public static ContinualLearning start(SparkSession spark, RoundObserver observer)
       throws IOException, InterruptedException, TimeoutException {
     return new ContinualLearning(spark, observer);
@@ -217,13 +218,35 @@ public final class ContinualLearning implements AutoCloseable {
   /**
    * Ends the job in good order: no new request is taken, answers and the round under way end, what executors still have is
    * committed. A round that takes longer than the drain timeout is given up and comes again at the next start. The session
-   * goes on.
+   * goes on. Where it is being closed already, waits until it is.
    */
   @Override
   public void close() {
     if (!closed.compareAndSet(false, true)) {
+      awaitClosed();
       return;
     }
+    try {
+      finish();
+    } finally {
+      closeDone.countDown();
+    }
+  }
+
+  private void awaitClosed() {
+    try {
+      closeDone.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Whether it ends or has ended, by {@link #close} or because the process does. */
+  public boolean isClosed() {
+    return closed.get();
+  }
+
+  private void finish() {
     LOG.info("Finishing what is under way");
     try {
       router.close();

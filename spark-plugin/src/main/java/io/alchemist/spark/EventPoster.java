@@ -5,13 +5,9 @@ import io.alchemist.feedback.VersionRecord;
 import io.alchemist.spark.rounds.Audit;
 import io.alchemist.spark.rounds.RoundObserver;
 import io.alchemist.spark.rounds.RoundTimes;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Tells the UI of rounds, and then another observer. */
 final class EventPoster implements RoundObserver {
-  private static final Logger LOG = LoggerFactory.getLogger(EventPoster.class);
-
   private final JobEvents events;
   private final RoundObserver next;
 
@@ -33,35 +29,12 @@ final class EventPoster implements RoundObserver {
 
   @Override
   public void ended(RoundRecord round, RoundTimes times) {
-    LOG.info(
-        "Round {}: {} rows, {} examples, {} in quarantine, {} waiting; version {} to {}; loss {}; {} prompt tokens reused,"
-            + " {} recomputed; gate {}; {} s",
-        round.round(),
-        round.received(),
-        round.examples(),
-        round.quarantined().size(),
-        round.waiting().size(),
-        round.fromVersion(),
-        round.toVersion(),
-        round.loss(),
-        round.reusedTokens(),
-        round.recomputedTokens(),
-        round.gate(),
-        round.seconds());
     events.round(round, times);
     next.ended(round, times);
   }
 
   @Override
   public void audited(Audit audit) {
-    LOG.info(
-        "Round {} audited: {} of {} tokens reused, {} s instead of {} s, relative error {}",
-        audit.round(),
-        audit.reusedTokens(),
-        audit.tokens(),
-        audit.reuseSeconds(),
-        audit.recomputeSeconds(),
-        audit.relativeError());
     next.audited(audit);
   }
 }

@@ -32,7 +32,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongFunction;
 import org.apache.spark.SparkConf;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The engine of one executor with all around it: model, API server, outbox. Tasks of training find it through
@@ -53,7 +52,6 @@ public final class ExecutorEngine implements AutoCloseable {
   private final RecentTimes firstToken = new RecentTimes();
   private final RecentTimes perToken = new RecentTimes();
   private final AtomicLong answers = new AtomicLong();
-  private final AdapterData firstAdapter;
   private final Map<Long, Integer> users = new HashMap<>();
 
   /**
@@ -73,7 +71,6 @@ public final class ExecutorEngine implements AutoCloseable {
       Metrics metrics = new Metrics();
       this.engine = engine(conf, model, cores, hostTiers, metrics);
       try {
-        this.firstAdapter = Engine.await(engine.adapter());
         TextEngine text = new TextEngine(engine, model, outbox, this::answered);
         this.server = ApiServer.start(apiConfig(conf, host), text, metrics);
       } catch (IOException | RuntimeException e) {
@@ -219,11 +216,11 @@ public final class ExecutorEngine implements AutoCloseable {
   /**
    * A draft, at which gradients and losses can be taken until it is closed. Tasks that ask for the same number share it.
    *
-   * @param adapter its values, or null for the ones that every engine begins with
+   * @param adapter its values
    */
-  public synchronized Draft draft(long number, @Nullable AdapterData adapter) {
+  public synchronized Draft draft(long number, AdapterData adapter) {
     if (!users.containsKey(number)) {
-      Engine.await(engine.stage(number, adapter == null ? firstAdapter : adapter));
+      Engine.await(engine.stage(number, adapter));
     }
     users.merge(number, 1, Integer::sum);
     return new Draft(number);

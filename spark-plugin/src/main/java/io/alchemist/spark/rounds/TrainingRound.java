@@ -116,7 +116,7 @@ final class TrainingRound implements BatchHandler {
       if (changesNothing(sorted, queryId)) {
         return;
       }
-      Outcome outcome = new Outcome();
+      Outcome outcome = new Outcome(versions.liveAdapter());
       RoundJobs.Examples examples = train(sorted, outcome);
       if (outcome.gate != RoundRecord.Gate.NOTHING) {
         observer.reached(Step.TRAINED, queryId, batchId);
@@ -165,11 +165,11 @@ final class TrainingRound implements BatchHandler {
 
   /** What becomes of a batch, while it is being found out. */
   private static final class Outcome {
+    private final AdapterData baseAdapter;
     private final List<String> heldOutIds = new ArrayList<>();
     private final List<GateExample> heldOut = new ArrayList<>();
     private final List<Quarantined> refused = new ArrayList<>();
     private RoundRecord.Gate gate = RoundRecord.Gate.NOTHING;
-    private @Nullable AdapterData baseAdapter;
     private @Nullable AdapterData candidate;
     private @Nullable GradientPart first;
     private int steps;
@@ -177,6 +177,11 @@ final class TrainingRound implements BatchHandler {
     private @Nullable Double lossBefore;
     private @Nullable Double lossAfter;
     private RoundTimes times = RoundTimes.NONE;
+
+    /** Of a round that trains from this adapter. */
+    Outcome(AdapterData baseAdapter) {
+      this.baseAdapter = baseAdapter;
+    }
   }
 
   /** Computes the candidate, if there is anything to train. */
@@ -195,7 +200,6 @@ final class TrainingRound implements BatchHandler {
     versions.begin();
     RoundJobs.Examples examples = jobs.place(rows);
     long base = versions.liveVersion();
-    outcome.baseAdapter = versions.liveAdapter();
     GradientPart part = jobs.gradientAsServed(examples, base, outcome.baseAdapter, Reuse.LOGGED);
     outcome.first = part;
     for (String[] refused : part.refused()) {
@@ -237,7 +241,7 @@ final class TrainingRound implements BatchHandler {
       return;
     }
     Gate.Verdict verdict =
-        gate.judge(jobs::losses, versions.liveVersion(), versions.liveAdapter(), candidate);
+        gate.judge(jobs::losses, versions.liveVersion(), outcome.baseAdapter, candidate);
     if (verdict != null) {
       outcome.lossBefore = verdict.before();
       outcome.lossAfter = verdict.after();
