@@ -14,10 +14,21 @@ final class Timed {
 
   /** The middle one; single runs on a shared machine vary by a fifth. */
   double median() {
+    return percentile(0.5);
+  }
+
+  /** The value that a share of all don't exceed, linear between neighbours: 0 gives the least, 1 the most. */
+  double percentile(double share) {
+    if (seconds.isEmpty() || !(share >= 0 && share <= 1)) {
+      throw new IllegalArgumentException("Of " + seconds.size() + " times there is no percentile "
+          + share + "; measure something, and ask for one in [0, 1].");
+    }
     List<Double> sorted = new ArrayList<>(seconds);
     Collections.sort(sorted);
-    int n = sorted.size();
-    return n % 2 == 1 ? sorted.get(n / 2) : (sorted.get(n / 2 - 1) + sorted.get(n / 2)) / 2;
+    double rank = share * (sorted.size() - 1);
+    int below = (int) rank;
+    int above = Math.min(below + 1, sorted.size() - 1);
+    return sorted.get(below) + (rank - below) * (sorted.get(above) - sorted.get(below));
   }
 
   /** The median of this over that of another, run by run: pairs taken together see the same machine. */
