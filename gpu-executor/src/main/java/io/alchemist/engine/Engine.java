@@ -494,7 +494,7 @@ public final class Engine implements AutoCloseable {
         learner == null ? GradientReport.NOTHING : learner.trainer().total(),
         learner == null ? 0 : learner.steps(),
         learner == null ? Double.NaN : learner.lastLoss(),
-        budget.predictionError());
+        budget.times());
   }
 
   /** Runs something on the engine thread with its parts; for this package's tests and benchmarks. */

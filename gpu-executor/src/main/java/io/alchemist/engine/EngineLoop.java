@@ -215,7 +215,7 @@ final class EngineLoop implements AutoCloseable {
   }
 
   private boolean fits(Trainer ready) {
-    return budget.allows(ready.nextSlice(), ready.rows(), server.isPrefilling(), System.nanoTime());
+    return budget.allows(ready.nextSlice(), ready.rows(), server.demand(), System.nanoTime());
   }
 
   /** Ends the loop after its current turn and waits for it; then fails what was still asked for. */

@@ -108,11 +108,7 @@ final class EngineMetrics {
         "alchemist_training_jobs",
         "Training jobs queued or under way.",
         EngineStatus::trainingJobs);
-    gauge(
-        engine,
-        "alchemist_step_prediction_error",
-        "Mean relative error of the predicted time of a decoding step, by which training is let in.",
-        EngineStatus::stepPredictionError);
+    StepTimes.KINDS.forEach(kind -> predictionError(engine, kind));
     gauge(
         engine, "alchemist_training_loss", "Mean loss of the last update.", EngineStatus::meanLoss);
   }
@@ -120,6 +116,16 @@ final class EngineMetrics {
   private void gauge(
       Engine engine, String name, String help, ToDoubleFunction<EngineStatus> value) {
     metrics.gauge(name, help, () -> value.applyAsDouble(engine.lastStatus()));
+  }
+
+  private void predictionError(Engine engine, String kind) {
+    metrics
+        .gauges(
+            "alchemist_step_prediction_error",
+            "Mean relative error of the predicted time of a step of serving or a slice of training.",
+            "kind")
+        .labels(kind)
+        .follow(() -> engine.lastStatus().times().errors().getOrDefault(kind, Double.NaN));
   }
 
   void step(StepReport report, long nanos) {

@@ -25,7 +25,7 @@ import java.util.List;
  * @param trained all examples whose gradient was added up
  * @param steps updates of the weights
  * @param meanLoss of the last update's batch; not a number before
- * @param stepPredictionError mean relative error of the predicted time of a decoding step
+ * @param times where its time went, and how well that was foretold
  */
 public record EngineStatus(
     long liveVersion,
@@ -44,4 +44,4 @@ public record EngineStatus(
     GradientReport trained,
     int steps,
     double meanLoss,
-    double stepPredictionError) {}
+    StepTimes times) {}

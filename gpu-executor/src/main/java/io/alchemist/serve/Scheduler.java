@@ -65,6 +65,42 @@ final class Scheduler {
     return preemptions;
   }
 
+  /** What is waiting and running, in numbers. */
+  Demand demand() {
+    int prompts = 0;
+    long prefillRows = 0;
+    long prefillPairs = 0;
+    long oldestNanos = 0;
+    int decodeRows = 0;
+    long decodePairs = 0;
+    for (Sequence sequence : running) {
+      long pairs = Demand.pairs(sequence.computed(), sequence.pending());
+      if (sequence.prefilling()) {
+        oldestNanos = older(prompts, oldestNanos, sequence);
+        prompts++;
+        prefillRows += sequence.pending();
+        prefillPairs += pairs;
+      } else {
+        decodeRows++;
+        decodePairs += pairs;
+      }
+    }
+    for (Sequence sequence : waiting) {
+      oldestNanos = older(prompts, oldestNanos, sequence);
+      prompts++;
+      prefillRows += sequence.pending();
+      prefillPairs += Demand.pairs(0, sequence.pending());
+    }
+    return new Demand(prompts, prefillRows, prefillPairs, oldestNanos, decodeRows, decodePairs);
+  }
+
+  /** The earlier of two arrivals; nanoTime may be negative, so none has no value of its own. */
+  private static long older(int prompts, long oldestNanos, Sequence sequence) {
+    return prompts == 0 || sequence.arrivedNanos() - oldestNanos < 0
+        ? sequence.arrivedNanos()
+        : oldestNanos;
+  }
+
   /** The passes of the next step, one for each weight version in use, what is recorded apart where that saves memory. */
   List<StepPlan> plan() {
     List<Chunk> chunks = new ArrayList<>();

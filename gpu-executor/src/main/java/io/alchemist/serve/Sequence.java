@@ -22,6 +22,7 @@ final class Sequence {
   private final GenerationRequest request;
   private final TokenListener listener;
   private final WeightSet weights;
+  private final long arrivedNanos = System.nanoTime();
   private int[] tokens;
   private int length;
   private float[] logProbs = new float[16];
@@ -57,6 +58,11 @@ final class Sequence {
 
   WeightSet weights() {
     return weights;
+  }
+
+  /** {@link System#nanoTime} when it was taken on. */
+  long arrivedNanos() {
+    return arrivedNanos;
   }
 
   int length() {

@@ -153,9 +153,9 @@ public final class Server implements AutoCloseable {
     return !scheduler.isEmpty();
   }
 
-  /** Whether prompts wait or are being prefilled: first tokens are due. */
-  public boolean isPrefilling() {
-    return scheduler.waiting() > 0 || scheduler.running().stream().anyMatch(Sequence::prefilling);
+  /** What is asked of serving now. */
+  public Demand demand() {
+    return scheduler.demand();
   }
 
   /**
@@ -163,10 +163,11 @@ public final class Server implements AutoCloseable {
    *
    * @param prefillRows prompt tokens computed
    * @param decodeRows other tokens computed
+   * @param pairs pairs of query and key in all of them
    * @param tokensFor requests that got a token and go on
    */
-  public record StepReport(int prefillRows, int decodeRows, List<String> tokensFor) {
-    static final StepReport NOTHING = new StepReport(0, 0, List.of());
+  public record StepReport(int prefillRows, int decodeRows, long pairs, List<String> tokensFor) {
+    static final StepReport NOTHING = new StepReport(0, 0, 0, List.of());
 
     /** Rows computed. */
     public int rows() {
@@ -178,6 +179,7 @@ public final class Server implements AutoCloseable {
   public StepReport step() {
     int prefillRows = 0;
     int decodeRows = 0;
+    long pairs = 0;
     List<String> tokensFor = new ArrayList<>();
     for (StepPlan plan : scheduler.plan()) {
       for (StepPlan.Chunk chunk : plan.chunks()) {
@@ -186,6 +188,7 @@ public final class Server implements AutoCloseable {
         } else {
           decodeRows += chunk.count();
         }
+        pairs += Demand.pairs(chunk.sequence().computed(), chunk.count());
       }
       for (Choice choice : run(plan)) {
         accept(choice);
@@ -197,7 +200,7 @@ public final class Server implements AutoCloseable {
     }
     return prefillRows + decodeRows == 0
         ? StepReport.NOTHING
-        : new StepReport(prefillRows, decodeRows, tokensFor);
+        : new StepReport(prefillRows, decodeRows, pairs, tokensFor);
   }
 
   private List<Choice> run(StepPlan plan) {

@@ -257,7 +257,7 @@ final class MicroBatchPass implements AutoCloseable {
     model.forward(layer, weights, last ? lastForward : forward, a, rowsOfThisPass(), y, work);
     ops.copy(keys.rows(0, batch.newRows()), newKeys.get(layer));
     ops.copy(values.rows(0, batch.newRows()), newValues.get(layer));
-    costs.observe(Work.FORWARD, batch.forward(last), (System.nanoTime() - start) * 1e-9);
+    costs.observe(Work.FORWARD, batch.forward(last), System.nanoTime() - start);
     if (last && gradient != null) {
       logged.prefetch(layer, Want.EVERYTHING);
     }
@@ -292,7 +292,7 @@ final class MicroBatchPass implements AutoCloseable {
       }
     }
     if (gradient != null) {
-      costs.observe(Work.LOSS, new Amount(rows, 0, 0), (System.nanoTime() - start) * 1e-9);
+      costs.observe(Work.LOSS, new Amount(rows, 0, 0), System.nanoTime() - start);
     }
   }
 
@@ -333,8 +333,7 @@ final class MicroBatchPass implements AutoCloseable {
     if (layer == 0) {
       model.embedBackward(ids, d, into);
     }
-    double seconds = (System.nanoTime() - start - saving) * 1e-9;
-    costs.observe(Work.BACKWARD, batch.backward(last), seconds);
+    costs.observe(Work.BACKWARD, batch.backward(last), System.nanoTime() - start - saving);
   }
 
   /** The activations of each block of rows, with what was not kept computed again. */

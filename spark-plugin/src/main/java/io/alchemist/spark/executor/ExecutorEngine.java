@@ -139,7 +139,9 @@ public final class ExecutorEngine implements AutoCloseable {
         new CacheConfig(cache.pageTokens(), cache.kvTokens(), cache.activationBytes(), 0, 0, null),
         defaults.scheduler(),
         new LatencyTargets(
-            AlchemistConf.PER_TOKEN_TARGET.in(conf), AlchemistConf.TRAINING_PATIENCE.in(conf)),
+            AlchemistConf.FIRST_TOKEN_TARGET.in(conf),
+            AlchemistConf.PER_TOKEN_TARGET.in(conf),
+            AlchemistConf.TRAINING_PATIENCE.in(conf)),
         learning,
         defaults.keptVersions(),
         1, // turns are in their table
