@@ -64,7 +64,7 @@ public final class CostModel {
 
   /** Takes note of a load of so many bytes from the host. */
   public void observeLoad(long bytes, long nanos) {
-    loads.observe(nanos, bytes, 1);
+    loads.observe(nanos, (double) bytes, 1);
   }
 
   /** Whether every part of a pass has run at least once. */
@@ -79,7 +79,7 @@ public final class CostModel {
 
   /** Seconds to load so many bytes from the host; 0 as long as nothing was loaded. */
   public double loadSeconds(long bytes) {
-    return bytes == 0 ? 0 : loads.predict(bytes, 1) * 1e-9;
+    return bytes == 0 ? 0 : loads.predict((double) bytes, 1) * 1e-9;
   }
 
   /**
