@@ -1,32 +1,31 @@
 package io.alchemist.activation;
 
+import io.alchemist.cache.DeviceArena;
 import io.alchemist.cache.PrefixTree;
 import io.alchemist.cache.Slab;
 import io.alchemist.model.Activations;
-import io.alchemist.tensor.DeviceMemoryException;
-import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.ModelConfig;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Gives the forward pass of a prefill step the memory that will be kept, so that recording costs no pass of its own: each
  * layer writes its activations once, where they stay. Engine thread.
  */
-public final class ActivationRecorder implements AutoCloseable {
-  private final MemoryScope scope;
+public final class ActivationRecorder {
+  private final DeviceArena arena;
   private final ModelConfig config;
   private final PrefixTree tree;
   private long refusedRows;
 
   /**
-   * Records into at most {@code limitBytes} of device memory.
+   * Records into what an arena has for activations.
    *
-   * @param tree gives up older activations when the limit is reached
+   * @param tree gives up what is older when that is full
    */
-  public ActivationRecorder(
-      MemoryScope parent, ModelConfig config, PrefixTree tree, long limitBytes) {
-    this.scope = parent.child("activations", limitBytes);
+  public ActivationRecorder(DeviceArena arena, ModelConfig config, PrefixTree tree) {
+    this.arena = arena;
     this.config = config;
     this.tree = tree;
   }
@@ -34,27 +33,30 @@ public final class ActivationRecorder implements AutoCloseable {
   /** Memory for the activations of a step of {@code rows} rows, all layers; null when there is no room for them. */
   public @Nullable Slab slab(int rows) {
     long needed = Activations.bytesPerRow(config) * rows * config.layers();
-    long missing = needed - (scope.limitBytes() - scope.usedBytes());
-    if (missing > 0 && needed <= scope.limitBytes()) {
-      tree.evictActivations(missing);
-    }
-    if (needed > scope.limitBytes() - scope.usedBytes()) {
-      refusedRows += rows;
-      return null;
-    }
-    Tensor[][] tensors = new Tensor[config.layers()][];
-    for (int layer = 0; layer < tensors.length; layer++) {
-      try {
-        tensors[layer] = Activations.allocate(scope, config, rows).fields();
-      } catch (DeviceMemoryException e) { // the device is fuller than the limit promised
-        for (int done = 0; done < layer; done++) {
-          Activations.of(tensors[done]).close();
-        }
-        refusedRows += rows;
-        return null;
+    Slab slab = null;
+    if (needed <= arena.activationLimitBytes()) {
+      int[][] cols = cols();
+      slab = arena.slab(rows, cols);
+      // With twice the bytes free, it is their being scattered that makes them useless.
+      while (slab == null
+          && arena.activationRoomBytes() < 2 * needed
+          && tree.evictForActivations()) {
+        slab = arena.slab(rows, cols);
       }
     }
-    return new Slab(tensors);
+    if (slab == null) {
+      refusedRows += rows;
+    }
+    return slab;
+  }
+
+  private int[][] cols() {
+    Activations.Field[] fields = Activations.Field.values();
+    int[][] cols = new int[config.layers()][fields.length];
+    for (int[] layer : cols) {
+      Arrays.setAll(layer, f -> fields[f].width(config));
+    }
+    return cols;
   }
 
   /** One layer of a slab. */
@@ -71,17 +73,8 @@ public final class ActivationRecorder implements AutoCloseable {
     return refusedRows;
   }
 
-  /** Device bytes in use. */
-  public long usedBytes() {
-    return scope.usedBytes();
-  }
-
-  public long limitBytes() {
-    return scope.limitBytes();
-  }
-
-  @Override
-  public void close() {
-    scope.close();
+  /** Whether there is any memory to record into. */
+  public boolean canRecord() {
+    return arena.activationLimitBytes() > 0;
   }
 }

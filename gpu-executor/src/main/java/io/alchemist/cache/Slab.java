@@ -5,7 +5,7 @@ import io.alchemist.tensor.Tensor;
 /**
  * The activations of the rows of one forward step: a tensor for each layer and field, all with the same number of rows. What
  * the fields mean is the business of those who write and read them. Counted references, since the rows of one step belong to
- * many sequences: made with one reference, and the last release closes the tensors.
+ * many sequences: made with one reference, and with the last the memory is given back.
  *
  * <p>Engine thread only.
  */
@@ -13,14 +13,16 @@ public final class Slab {
   private final Tensor[][] tensors;
   private final int rows;
   private final long sizeBytes;
+  private final Runnable onRelease;
   private int references = 1;
 
   /**
-   * Takes ownership of the tensors.
+   * A slab of these tensors.
    *
-   * @param tensors by layer, then field; each owns its memory
+   * @param tensors by layer, then field
+   * @param onRelease gives their memory back
    */
-  public Slab(Tensor[][] tensors) {
+  public Slab(Tensor[][] tensors, Runnable onRelease) {
     if (tensors.length == 0 || tensors[0].length == 0) {
       throw new IllegalArgumentException("A slab needs at least one layer with one field");
     }
@@ -42,6 +44,7 @@ public final class Slab {
       }
     }
     sizeBytes = bytes;
+    this.onRelease = onRelease;
   }
 
   /** One field of one layer, (rows, width of the field). */
@@ -89,11 +92,7 @@ public final class Slab {
     if (--references > 0) {
       return false;
     }
-    for (Tensor[] layer : tensors) {
-      for (Tensor t : layer) {
-        t.close();
-      }
-    }
+    onRelease.run();
     return true;
   }
 
