@@ -50,7 +50,6 @@ public final class BenchCommand {
       @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
           int threads)
       throws IOException {
-    PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     int used = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
     Set<LinearLayer> layers =
@@ -58,6 +57,33 @@ public final class BenchCommand {
     LoraSpec lora = new LoraSpec(rank, 2f * rank, layers);
     Map<String, Object> figures =
         new EngineBench(EngineBench.D512, lora, used, quick, err::println).run();
+    report(figures, json);
+    return 0;
+  }
+
+  /** Whether a full arena costs a burst of prompts anything. */
+  @Command(
+      name = "hedge",
+      description = "Measures the time to the first token of a burst of prompts while the device"
+          + " memory is full of activations, and while it is empty.",
+      mixinStandardHelpOptions = true)
+  int hedge(
+      @Option(names = "--json", paramLabel = "FILE", description = "Also writes the figures here.")
+          @Nullable
+          Path json,
+      @Option(names = "--quick", description = "Fewer rounds: ends within a minute.") boolean quick,
+      @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
+          int threads)
+      throws IOException {
+    PrintWriter err = spec.commandLine().getErr();
+    int used = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    LoraSpec lora = new LoraSpec(8, 16, Set.of(LinearLayer.Q, LinearLayer.V));
+    report(new HedgeBench(EngineBench.D512, lora, used, quick, err::println).run(), json);
+    return 0;
+  }
+
+  private void report(Map<String, Object> figures, @Nullable Path json) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
     figures.forEach((name, value) -> out.printf(
         Locale.ROOT,
         "%-36s %s%n",
@@ -70,6 +96,5 @@ public final class BenchCommand {
           new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(figures)
               + "\n");
     }
-    return 0;
   }
 }
