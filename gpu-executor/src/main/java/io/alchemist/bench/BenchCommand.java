@@ -139,6 +139,33 @@ public final class BenchCommand {
     write(json, figures);
   }
 
+  /** Whether a full arena costs a burst of prompts anything. */
+  @Command(
+      name = "hedge",
+      description = "Measures the time to the first token of a burst of prompts while the device"
+          + " memory is full of activations, and while it is empty.",
+      mixinStandardHelpOptions = true)
+  int hedge(
+      @Option(names = "--json", paramLabel = "FILE", description = "Also writes the figures here.")
+          @Nullable
+          Path json,
+      @Option(names = "--quick", description = "Fewer rounds: ends within a minute.") boolean quick,
+      @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
+          int threads)
+      throws IOException {
+    PrintWriter err = spec.commandLine().getErr();
+    report(
+        new HedgeBench(
+                Shapes.D512.config(),
+                lora(8, new String[] {"q_proj", "v_proj"}),
+                cores(threads),
+                quick,
+                err::println)
+            .run(),
+        json);
+    return 0;
+  }
+
   /** Training from what serving logged against recomputing. */
   @Command(
       name = "reuse",

@@ -26,14 +26,23 @@ final class Holdings {
   private final TreeMap<Long, Logged> copied = new TreeMap<>();
   /** Unpinned activations on the device only, least recently used first. */
   private final TreeMap<Long, Logged> deviceOnly = new TreeMap<>();
-  /** How many Logged of the tree refer to each slab. */
-  private final Map<Slab, int[]> slabs = new HashMap<>();
+  /** What refers to each slab. */
+  private final Map<Slab, Uses> slabs = new HashMap<>();
+
+  /** How many Logged refer to a slab, and how many of them have no host copy. */
+  private static final class Uses {
+    private int all;
+    private int uncopied;
+  }
 
   private long clock;
   private long nextHostId;
   int segments;
   long kvTokens;
   long deviceBytes;
+  /** Of slabs that can't be given up without loss. */
+  long uncopiedBytes;
+
   long hostBytes;
   long evictedPages;
   long evictedActivations;
@@ -163,17 +172,49 @@ final class Holdings {
     }
   }
 
-  /** Frees pages of segments, least recently used leaves first; returns how many are free then. */
+  // ---- making room
+
+  /** Frees blocks of the arena until so many are free or nothing is left to take; returns how many are free then. */
   int evictPages(int wanted) {
-    while (kv.freePages() < wanted && !takeable.isEmpty()) {
-      Segment s = takeable.firstEntry().getValue();
-      int before = kv.freePages();
-      freePages(s);
-      evictedPages += kv.freePages() - before;
-      dropPiecesWithoutHostCopy(s);
-      prune(s);
+    boolean more = true;
+    while (kv.freePages() < wanted && more) {
+      more = evictLeast() || evictOldestPages();
     }
     return kv.freePages();
+  }
+
+  /**
+   * Gives up what is worth least: a device copy of activations that have a host copy, which loses nothing; otherwise, of the
+   * other activations and, where keys and values hold more than their floor, of the pages, what was not used for longest.
+   *
+   * @return false when there is nothing of all that
+   */
+  boolean evictLeast() {
+    if (!copied.isEmpty()) {
+      evictCopied(1);
+      return true;
+    }
+    boolean pages = kv.aboveFloor() && !takeable.isEmpty();
+    if (pages && (deviceOnly.isEmpty() || takeable.firstKey() < deviceOnly.firstKey())) {
+      return evictOldestPages();
+    }
+    if (deviceOnly.isEmpty()) {
+      return false;
+    }
+    evictOldestUncopied();
+    return true;
+  }
+
+  private boolean evictOldestPages() {
+    if (takeable.isEmpty()) {
+      return false;
+    }
+    Segment s = takeable.firstEntry().getValue();
+    evictedPages += s.pages == null ? 0 : s.pages.length;
+    freePages(s);
+    dropPiecesWithoutHostCopy(s);
+    prune(s);
+    return true;
   }
 
   // ---- activations
@@ -181,10 +222,11 @@ final class Holdings {
   /** Attaches new activations, taking a reference of the slab. */
   void attach(Segment s, int from, int count, Slab slab, int firstRow) {
     Logged logged = new Logged(from, count, slab.retain(), firstRow);
-    int[] uses = slabs.computeIfAbsent(slab, k -> new int[1]);
-    if (uses[0]++ == 0) {
+    Uses uses = slabs.computeIfAbsent(slab, k -> new Uses());
+    if (uses.all++ == 0) {
       deviceBytes += slab.sizeBytes();
     }
+    countUncopied(slab, 1);
     s.addPiece(new Piece(from, count, logged));
     touch(logged);
   }
@@ -197,17 +239,35 @@ final class Holdings {
     }
     logged.forgetSlab();
     refresh(logged);
-    int[] uses = slabs.get(slab);
-    if (uses != null && --uses[0] == 0) {
+    if (!logged.onHost()) {
+      countUncopied(slab, -1);
+    }
+    Uses uses = slabs.get(slab);
+    if (uses != null && --uses.all == 0) {
       slabs.remove(slab);
       deviceBytes -= slab.sizeBytes();
     }
     return slab.release() ? slab.sizeBytes() : 0;
   }
 
+  /** One more Logged, or one less, has its rows of a slab there only. */
+  private void countUncopied(@Nullable Slab slab, int change) {
+    Uses uses = slab == null ? null : slabs.get(slab);
+    if (slab == null || uses == null) {
+      return;
+    }
+    boolean before = uses.uncopied > 0;
+    uses.uncopied += change;
+    boolean after = uses.uncopied > 0;
+    if (before != after) {
+      uncopiedBytes += after ? slab.sizeBytes() : -slab.sizeBytes();
+    }
+  }
+
   private void dropHostCopy(Logged logged) {
     long[] ids = logged.hostIds();
     if (ids != null) {
+      countUncopied(logged.slab(), 1);
       hostBytes -= logged.hostBytes;
       logged.forgetHostCopy();
       for (long id : ids) {
@@ -225,6 +285,7 @@ final class Holdings {
   void setHostCopy(Logged logged, long[] ids, int[] fields, long bytes) {
     logged.hostCopy(ids, fields, bytes);
     hostBytes += bytes;
+    countUncopied(logged.slab(), -1);
     refresh(logged);
   }
 
@@ -257,14 +318,19 @@ final class Holdings {
   long evictActivations(long wantedBytes) {
     long freed = evictCopied(wantedBytes);
     while (freed < wantedBytes && !deviceOnly.isEmpty()) {
-      Logged logged = deviceOnly.firstEntry().getValue();
-      List<Segment> holders = List.copyOf(logged.holders);
-      freed += dropSlab(logged);
-      evictedActivations++;
-      for (Segment s : holders) {
-        detach(s, logged);
-        prune(s);
-      }
+      freed += evictOldestUncopied();
+    }
+    return freed;
+  }
+
+  private long evictOldestUncopied() {
+    Logged logged = deviceOnly.firstEntry().getValue();
+    List<Segment> holders = List.copyOf(logged.holders);
+    long freed = dropSlab(logged);
+    evictedActivations++;
+    for (Segment s : holders) {
+      detach(s, logged);
+      prune(s);
     }
     return freed;
   }

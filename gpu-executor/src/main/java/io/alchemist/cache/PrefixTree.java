@@ -200,14 +200,25 @@ public final class PrefixTree implements AutoCloseable {
   // ---- making room
 
   /**
-   * Frees K/V pages of unpinned segments, least recently used leaves first, until {@code wanted} are free or nothing is left to
-   * take. Activations of such a segment live on where they have a host copy, since that holds the keys and values too; the
-   * others go.
+   * Makes room for K/V pages until {@code wanted} are free or nothing is left to take. Device copies of activations that have a
+   * host copy go first, then what was not used for longest: other activations, which are lost, and, as long as K/V pages hold
+   * more than their floor, pages of unpinned segments, leaves first. Below the floor such pages go last. Activations of a
+   * segment that loses its pages live on where they have a host copy, since that holds the keys and values too.
    *
    * @return free pages now
    */
   public int evictPages(int wanted) {
     return holdings.evictPages(wanted);
+  }
+
+  /**
+   * Makes some room for new activations: gives up the one thing that is worth least, in the order of {@link #evictPages}, but no
+   * K/V pages within their floor.
+   *
+   * @return false when nothing is left to give up
+   */
+  public boolean evictForActivations() {
+    return holdings.evictLeast();
   }
 
   /**
@@ -242,11 +253,17 @@ public final class PrefixTree implements AutoCloseable {
     return holdings.deviceBytes;
   }
 
+  /** Of these, bytes of slabs that can't be given up without loss, because some of their rows have no host copy. */
+  public long uncopiedActivationBytes() {
+    return holdings.uncopiedBytes;
+  }
+
   public CacheStats stats() {
     return new CacheStats(
         holdings.segments,
         holdings.kvTokens,
         holdings.deviceBytes,
+        holdings.uncopiedBytes,
         holdings.hostBytes,
         hits,
         misses,

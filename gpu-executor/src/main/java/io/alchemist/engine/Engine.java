@@ -3,6 +3,7 @@ package io.alchemist.engine;
 import io.alchemist.activation.ActivationRecorder;
 import io.alchemist.cache.ArenaHostTier;
 import io.alchemist.cache.BlockLayout;
+import io.alchemist.cache.DeviceArena;
 import io.alchemist.cache.DiskTier;
 import io.alchemist.cache.HostTier;
 import io.alchemist.cache.KvPages;
@@ -60,6 +61,8 @@ public final class Engine implements AutoCloseable {
   private final Deque<AutoCloseable> parts = new ArrayDeque<>();
   private final Ops ops;
   private final WeightStore store;
+  private final DeviceArena arena;
+  private final int kvTokens;
   private final PrefixTree tree;
   private final ActivationRecorder recorder;
   private final HostTier host;
@@ -103,28 +106,30 @@ public final class Engine implements AutoCloseable {
       this.plan = MemoryPlan.of(model, config);
       this.turns = new TurnLog(config.keptTurns());
       CacheConfig cache = config.cache();
-      KvPages kv = own(new KvPages(
+      this.arena = own(new DeviceArena(
           ops.memory(),
           DType.F32,
           model.layers(),
           model.kvDim(),
           cache.pageTokens(),
-          cache.kvTokens() / cache.pageTokens()));
+          cache.floorPages(),
+          cache.sharedBytes()));
+      KvPages kv = new KvPages(arena);
+      this.kvTokens = (int) Math.min(Integer.MAX_VALUE, (long) kv.pageCount() * kv.pageSize());
       this.tree = new PrefixTree(kv, host);
       this.store =
           own(new WeightStore(ops, ops.memory(), source, config.keptVersions(), tree::dropVersion));
       Transformer transformer = own(new Transformer(ops, ops.memory(), model));
-      this.recorder = own(new ActivationRecorder(
-          ops.memory(),
+      this.recorder = new ActivationRecorder(
+          arena,
           model,
           tree,
           recordedFields(),
-          config.learning() == null ? SavePlan.A : config.learning().recorded(),
-          cache.activationBytes()));
+          config.learning() == null ? SavePlan.A : config.learning().recorded());
       own(tree);
       BlockLayout layout = blockLayout(model);
       this.mover =
-          own(new Mover(tree, host, layout, ops, Math.max(1, cache.activationBytes() / 4)));
+          own(new Mover(tree, host, layout, ops, Math.max(1, arena.activationLimitBytes() / 4)));
       this.budget = new StepBudget(config.latency());
       this.server = own(new Server(
           ops,
@@ -148,7 +153,7 @@ public final class Engine implements AutoCloseable {
           server,
           learner == null ? null : learner.trainer(),
           mover,
-          cache.activationBytes(),
+          arena,
           budget,
           engineMetrics,
           () -> refresh(engineMetrics));
@@ -276,9 +281,6 @@ public final class Engine implements AutoCloseable {
           null,
           "This engine is shutting down and takes no more requests; send it to another.");
     }
-    long kvTokens = (long) config.cache().kvTokens()
-        / config.cache().pageTokens()
-        * config.cache().pageTokens();
     Server.check(request, model.maxPositions(), model.vocabSize(), kvTokens);
     return loop.call(() -> {
       server.submit(request, listener);
@@ -288,13 +290,7 @@ public final class Engine implements AutoCloseable {
 
   /** Tokens that an answer can have at most after a prompt of that length; at least one. */
   public int longestAnswer(int promptTokens) {
-    return Math.max(1, Math.min(model.maxPositions(), kvTokens()) - promptTokens);
-  }
-
-  private int kvTokens() {
-    return config.cache().kvTokens()
-        / config.cache().pageTokens()
-        * config.cache().pageTokens();
+    return Math.max(1, Math.min(model.maxPositions(), kvTokens) - promptTokens);
   }
 
   /** Ends a completion early. Does nothing when it has ended. */
@@ -483,7 +479,9 @@ public final class Engine implements AutoCloseable {
         server.stats(),
         tree.stats(),
         mover.stats(),
-        recorder.usedBytes(),
+        arena.sizeBytes(),
+        arena.kvBytes(),
+        arena.activationBytes(),
         recorder.refusedRows(),
         host.usedBytes(),
         host.diskBytes(),
@@ -504,6 +502,10 @@ public final class Engine implements AutoCloseable {
 
   PrefixTree tree() {
     return tree;
+  }
+
+  DeviceArena arena() {
+    return arena;
   }
 
   Mover mover() {

@@ -88,8 +88,14 @@ final class EngineMetrics {
         s -> s.cache().kvTokens());
     gauge(
         engine,
+        "alchemist_arena_bytes",
+        "Device memory that keys, values and activations share.",
+        EngineStatus::arenaBytes);
+    gauge(engine, "alchemist_kv_bytes", "Of it, what keys and values have.", EngineStatus::kvBytes);
+    gauge(
+        engine,
         "alchemist_activation_bytes",
-        "Device memory of recorded activations.",
+        "Of it, what recorded activations have.",
         EngineStatus::activationBytes);
     gauge(engine, "alchemist_host_bytes", "Host memory of activations.", EngineStatus::hostBytes);
     gauge(

@@ -14,7 +14,9 @@ import java.util.List;
  * @param server serving
  * @param cache the prefix tree
  * @param mover copies to the host
- * @param activationBytes device memory of recorded activations
+ * @param arenaBytes device memory that keys, values and activations share
+ * @param kvBytes what keys and values have of it
+ * @param activationBytes what recorded activations have of it
  * @param refusedRows prefill rows not recorded for want of memory
  * @param hostBytes host memory of activations
  * @param diskBytes disk behind it
@@ -33,6 +35,8 @@ public record EngineStatus(
     ServerStats server,
     CacheStats cache,
     MoverStats mover,
+    long arenaBytes,
+    long kvBytes,
     long activationBytes,
     long refusedRows,
     long hostBytes,

@@ -34,10 +34,10 @@ public final class MemoryPlan {
     MemoryPlan plan = new MemoryPlan(config.deviceBytes());
     LearningConfig learning = config.learning();
     plan.parts.put("weights", weights(model, config));
-    plan.parts.put(
-        "keys and values",
-        2L * FLOAT * model.layers() * model.kvDim() * config.cache().kvTokens());
-    plan.parts.put("activations", config.cache().activationBytes());
+    CacheConfig cache = config.cache();
+    long page = cache.pageBytes(model);
+    plan.parts.put("keys and values", cache.floorPages() * page);
+    plan.parts.put("shared with activations", cache.sharedBytes() / page * page);
     plan.parts.put("serving", serving(model, config));
     if (learning != null) {
       plan.parts.put("gradients and optimizer", optimizer(model, learning.trainable()));

@@ -16,8 +16,9 @@ import java.util.Map;
 /**
  * Decides which tokens of which sequences the next step computes (continuous batching, Yu et al. 2022, OSDI). Running
  * sequences that decode come first, one token each; what is left of the step goes to prefill, in chunks, first come first
- * served. When pages run out, the tree's least useful ones are taken, then the youngest sequence is preempted: what it
- * computed stays in the tree as long as there is room, and it starts again from there. Engine thread.
+ * served. When pages run out, the tree gives up activations and pages that are worth least, then running sequences give up the
+ * activations that they have recorded so far, then the youngest sequence is preempted: what it computed stays in the tree as
+ * long as there is room, and it starts again from there. Engine thread.
  */
 final class Scheduler {
   private final SchedulerConfig config;
@@ -123,7 +124,7 @@ final class Scheduler {
       Sequence next = waiting.element();
       next.start(tree);
       int missing = next.missingPages(next.pending() + 1, kv.pageSize());
-      if (kv.freePages() < missing && tree.evictPages(missing) < missing && !running.isEmpty()) {
+      if (!makeRoom(missing) && !running.isEmpty()) {
         next.release(tree, kv);
         break;
       }
@@ -138,7 +139,7 @@ final class Scheduler {
   /** Adds a chunk if there are pages for it, or can be; returns its tokens. */
   private int addChunk(List<Chunk> chunks, Sequence sequence, int count) {
     int missing = sequence.missingPages(count, kv.pageSize());
-    while (kv.freePages() < missing && tree.evictPages(missing) < missing) {
+    while (!makeRoom(missing)) {
       Sequence youngest = running.get(running.size() - 1);
       preempt(youngest);
       if (youngest == sequence) {
@@ -150,6 +151,14 @@ final class Scheduler {
     }
     chunks.add(new Chunk(sequence, count));
     return count;
+  }
+
+  /** Whether so many pages are free, or could be made free. */
+  private boolean makeRoom(int pages) {
+    if (kv.freePages() < pages && tree.evictPages(pages) < pages) {
+      running.forEach(Sequence::forgetRecorded);
+    }
+    return kv.freePages() >= pages;
   }
 
   private void preempt(Sequence sequence) {

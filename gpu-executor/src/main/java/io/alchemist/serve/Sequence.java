@@ -142,6 +142,12 @@ final class Sequence {
     computed += count;
   }
 
+  /** Gives the activations up that the tree doesn't have yet; what is learnt from them is forwarded again. */
+  void forgetRecorded() {
+    recorded.forEach(r -> r.slab().release());
+    recorded.clear();
+  }
+
   void append(int token, float logProb) {
     if (length == tokens.length) {
       tokens = Arrays.copyOf(tokens, 2 * tokens.length);
@@ -229,8 +235,7 @@ final class Sequence {
     if (match == null) {
       return;
     }
-    recorded.forEach(r -> r.slab().release());
-    recorded.clear();
+    forgetRecorded();
     for (int i = firstOwnedPage; i < pageCount; i++) {
       kv.free(pages[i]);
     }

@@ -124,7 +124,7 @@ public final class Server implements AutoCloseable {
    */
   public void submit(GenerationRequest asked, TokenListener listener) {
     // Where there is no room for activations at all, steps need not be cut for their sake.
-    GenerationRequest request = recorder.limitBytes() > 0 ? asked : asked.unrecorded();
+    GenerationRequest request = recorder.canRecord() ? asked : asked.unrecorded();
     if (byId.containsKey(request.id())) {
       throw RequestException.invalid(
           "id", "A request '" + request.id() + "' is being served already.");

@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.AbstractExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The random user of {@link PrefixTreeModelTest}: sequences, readers, evictions, and all checks. Long because the checks look
@@ -31,6 +32,7 @@ final class TreeWorld implements AutoCloseable {
   private static final int LAYERS = 2;
   private static final int FIELDS = 2;
   private static final int VERSIONS = 3;
+  private static final long BLOCK = 2 * LAYERS * PAGE * 4;
 
   /** A sequence being computed. */
   private record Running(
@@ -44,6 +46,7 @@ final class TreeWorld implements AutoCloseable {
 
   private final Random random;
   private final FakeDevice device = new FakeDevice(1L << 30);
+  private final DeviceArena arena;
   private final KvPages kv;
   private final ArenaHostTier host;
   private final PrefixTree tree;
@@ -60,11 +63,19 @@ final class TreeWorld implements AutoCloseable {
   private long hostReads;
   private long mostDiskBytes;
   private long lostCopies;
+  private long slabs;
+  private long refusedSlabs;
+  private long fullest;
 
   TreeWorld(long seed, int pages, Path directory) {
     random = new Random(seed);
     roomy = pages > 1000;
-    kv = new KvPages(device.memory, DType.F32, LAYERS, 1, PAGE, pages);
+    // Roomy: keys and values never need more than their floor. Otherwise they borrow and are lent
+    // to.
+    int floor = roomy ? pages : pages / 2;
+    long shared = (roomy ? 1L : 6L) * pages * BLOCK;
+    arena = new DeviceArena(device.memory, DType.F32, LAYERS, 1, PAGE, floor, shared);
+    kv = new KvPages(arena);
     host = new ArenaHostTier(
         roomy ? 60_000 : 10_000, new DiskTier(directory, 4_000), device::hostBuffer);
     tree = new PrefixTree(kv, host);
@@ -163,7 +174,7 @@ final class TreeWorld implements AutoCloseable {
       if (random.nextInt(4) > 0) {
         int before = random.nextInt(3);
         Slab slab = slab(before + count + random.nextInt(2));
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; slab != null && i < count; i++) {
           for (int layer = 0; layer < LAYERS; layer++) {
             for (int f = 0; f < FIELDS; f++) {
               Tensor field = slab.field(layer, f);
@@ -173,7 +184,9 @@ final class TreeWorld implements AutoCloseable {
             }
           }
         }
-        if (count > 1 && random.nextInt(3) == 0) {
+        if (slab == null) {
+          refusedSlabs++;
+        } else if (count > 1 && random.nextInt(3) == 0) {
           int half = count / 2;
           pieces.add(new Recorded(at, half, slab.retain(), before));
           pieces.add(new Recorded(at + half, count - half, slab, before + half));
@@ -186,16 +199,20 @@ final class TreeWorld implements AutoCloseable {
     return pieces;
   }
 
-  private Slab slab(int rows) {
-    Tensor[][] tensors = new Tensor[LAYERS][FIELDS];
-    for (Tensor[] layer : tensors) {
-      for (int f = 0; f < FIELDS; f++) {
-        // Some layers lack some fields.
-        layer[f] =
-            random.nextInt(5) == 0 ? null : device.memory.allocate("slab", DType.F32, rows, 1);
-      }
+  /** As the recorder does: what is worth least makes room. */
+  private @Nullable Slab slab(int rows) {
+    int[][] cols = new int[LAYERS][FIELDS];
+    for (int[] layer : cols) {
+      // Some layers lack some fields.
+      Arrays.setAll(layer, f -> random.nextInt(5) == 0 ? 0 : 1);
     }
-    return new Slab(rows, tensors);
+    Slab slab = arena.slab(rows, cols);
+    while (slab == null && !roomy && tree.evictForActivations()) {
+      slab = arena.slab(rows, cols);
+    }
+    slabs += slab == null ? 0 : 1;
+    fullest = Math.max(fullest, arena.activationBytes());
+    return slab;
   }
 
   private void finishOne() {
@@ -266,9 +283,9 @@ final class TreeWorld implements AutoCloseable {
       assertThat(free).isEqualTo(kv.freePages());
       assertThat(free >= wanted || tree.holdings().takeable().isEmpty()).isTrue();
     } else {
-      long used = device.memory.usedBytes();
+      long used = arena.activationBytes();
       long freed = tree.evictActivations(random.nextInt(600));
-      assertThat(used - device.memory.usedBytes()).isEqualTo(freed);
+      assertThat(used - arena.activationBytes()).isGreaterThanOrEqualTo(freed);
     }
   }
 
@@ -430,7 +447,7 @@ final class TreeWorld implements AutoCloseable {
       }
       s.pieces.forEach(piece -> logged.add(piece.logged()));
     }
-    assertThat(owned.cardinality()).isEqualTo(kv.pageCount() - kv.freePages());
+    assertThat(arena.kvBytes()).isEqualTo(owned.cardinality() * BLOCK);
     checkLogged(logged, loggedPins);
     CacheStats stats = tree.stats();
     assertThat(stats.segments()).isEqualTo(segments.size());
@@ -513,12 +530,33 @@ final class TreeWorld implements AutoCloseable {
     }
     running.forEach(r -> r.recorded.forEach(p -> references.merge(p.slab(), 1, Integer::sum)));
     references.forEach((slab, n) -> assertThat(slab.references()).isEqualTo(n));
-    long slabBytes = references.keySet().stream().mapToLong(Slab::sizeBytes).sum();
-    long kvBytes = 2L * LAYERS * kv.pageCount() * PAGE * 4;
-    assertThat(device.memory.usedBytes()).isEqualTo(kvBytes + slabBytes);
+    BitSet blocks = new BitSet();
+    references.keySet().forEach(slab -> own(blocks, slab));
+    assertThat(arena.activationBytes())
+        .isEqualTo(blocks.cardinality() * BLOCK)
+        .isLessThanOrEqualTo(arena.activationLimitBytes());
+    assertThat(arena.activationBytes() + arena.kvBytes() + kv.freePages() * BLOCK)
+        .isEqualTo(arena.sizeBytes());
     assertThat(tree.deviceActivationBytes())
         .isEqualTo(inTree.stream().mapToLong(Slab::sizeBytes).sum());
     assertThat(tree.stats().hostCopyBytes()).isEqualTo(hostBytes);
+  }
+
+  /** Slabs have blocks of their own. */
+  private static void own(BitSet blocks, Slab slab) {
+    BitSet own = new BitSet();
+    for (int layer = 0; layer < LAYERS; layer++) {
+      for (int f = 0; f < FIELDS; f++) {
+        Tensor t = slab.field(layer, f);
+        if (t != null) {
+          own.set(
+              (int) (t.offsetBytes() / BLOCK),
+              (int) ((t.offsetBytes() + t.sizeBytes() - 1) / BLOCK) + 1);
+        }
+      }
+    }
+    assertThat(blocks.intersects(own)).isFalse();
+    blocks.or(own);
   }
 
   private void checkOrders(Set<Segment> segments, Set<Logged> logged) {
@@ -538,6 +576,14 @@ final class TreeWorld implements AutoCloseable {
     sameOrder(tree.holdings().takeable(), takeable.values());
     sameOrder(tree.holdings().copied(), copied.values());
     sameOrder(tree.holdings().deviceOnly(), deviceOnly.values());
+    Set<Slab> uncopied = new HashSet<>();
+    for (Logged l : logged) {
+      if (l.slab() != null && !l.onHost()) {
+        uncopied.add(l.slab());
+      }
+    }
+    assertThat(tree.uncopiedActivationBytes())
+        .isEqualTo(uncopied.stream().mapToLong(Slab::sizeBytes).sum());
   }
 
   private static void sameOrder(Collection<?> actual, Collection<?> expected) {
@@ -554,6 +600,8 @@ final class TreeWorld implements AutoCloseable {
       assertThat(mostDiskBytes).as("spilled to disk").isBetween(1L, 4_000L);
       assertThat(lostCopies).as("host copies lost").isPositive();
       assertThat(tree.stats().evictedPages()).isPositive();
+      assertThat(refusedSlabs).as("slabs refused").isLessThan(slabs / 10);
+      assertThat(fullest).as("most activations").isGreaterThan(arena.activationLimitBytes() / 2);
     }
     assertThat(mover.stats().completed()).as("offloaded").isPositive();
     for (Running r : running) {
@@ -578,7 +626,7 @@ final class TreeWorld implements AutoCloseable {
   @Override
   public void close() {
     host.close();
-    kv.close();
+    arena.close();
     device.memory.close();
   }
 

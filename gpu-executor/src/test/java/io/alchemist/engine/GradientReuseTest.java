@@ -297,8 +297,8 @@ class GradientReuseTest {
   void gradientAfterPreemptionIsRight() {
     EngineConfig config = TestEngines.config(
         TestEngines.learning(TestEngines.adapter(LinearLayer.values())),
-        TestEngines.cache(160, 16L << 20, 64L << 20),
-        64);
+        TestEngines.cache(160, 60_000, 64L << 20),
+        16);
     try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
       List<CompletableFuture<Turn>> running = new ArrayList<>();
       for (int i = 0; i < 6; i++) {

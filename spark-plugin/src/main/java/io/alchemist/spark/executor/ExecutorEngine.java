@@ -136,7 +136,7 @@ public final class ExecutorEngine implements AutoCloseable {
     CacheConfig cache = defaults.cache();
     return new EngineConfig(
         deviceBytes,
-        new CacheConfig(cache.pageTokens(), cache.kvTokens(), cache.activationBytes(), 0, 0, null),
+        new CacheConfig(cache.pageTokens(), cache.kvTokens(), cache.sharedBytes(), 0, 0, null),
         defaults.scheduler(),
         new LatencyTargets(
             AlchemistConf.FIRST_TOKEN_TARGET.in(conf),
@@ -190,7 +190,6 @@ public final class ExecutorEngine implements AutoCloseable {
   /** How it is. */
   public ExecutorReport report() {
     EngineStatus status = engine.lastStatus();
-    long kvTokenBytes = 8L * engine.model().layers() * engine.model().kvDim();
     String failure = engine.failure();
     return new ExecutorReport(
         status.liveVersion(),
@@ -205,7 +204,7 @@ public final class ExecutorEngine implements AutoCloseable {
         firstToken.millis(0.99),
         perToken.millis(0.5),
         perToken.millis(0.99),
-        status.cache().kvTokens() * kvTokenBytes,
+        status.kvBytes(),
         status.activationBytes(),
         status.hostBytes(),
         status.diskBytes(),
