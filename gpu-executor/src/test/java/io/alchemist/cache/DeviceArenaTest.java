@@ -162,7 +162,7 @@ class DeviceArenaTest {
       BitSet touched = new BitSet();
       for (int layer = 0; layer < LAYERS; layer++) {
         for (int f = 0; f < slab.fields(); f++) {
-          Tensor field = slab.field(layer, f);
+          Tensor field = Objects.requireNonNull(slab.field(layer, f));
           assertThat(field.offsetBytes() % 64).isZero();
           own(bytes, field);
           touched.set(
