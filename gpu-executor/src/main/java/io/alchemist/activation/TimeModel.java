@@ -2,18 +2,22 @@ package io.alchemist.activation;
 
 /**
  * Learns how long something takes from how much there is to do: nanoseconds are a sum of features, each times a coefficient
- * that is not negative. Least squares of the relative error over what was observed lately, solved by coordinate descent, which
- * goes on from the last solution and copes with features that have not varied yet: those named first are believed. An
- * interruption of the machine counts for little, since its relative error is under 1. Engine thread.
+ * that is not negative. Least squares over what was observed lately, of the error relative to the prediction; solved by
+ * coordinate descent, which goes on from the last solution and copes with features that have not varied yet: those named first
+ * are believed. What takes much longer than predicted, e.g. because the machine was interrupted, counts for less. Engine
+ * thread.
  */
 public final class TimeModel {
   /** What an observation keeps of its weight when another comes: about the last thirty count. */
   private static final double KEPT = 0.97;
 
+  /** An error is taken relative to the prediction, or to such a share of the time where that is more. */
+  private static final double LEAST_SHARE = 0.25;
+
   private static final int SWEEPS = 8;
 
   private final double[] coefficients;
-  /** Weighted sums of products of features, and of features; each divided by the time observed. */
+  /** Weighted sums of products of two features, and of a feature and the time. */
   private final double[][] products;
 
   private final double[] sums;
@@ -41,16 +45,18 @@ public final class TimeModel {
     if (nanos <= 0) {
       return; // the clock is too coarse to learn from
     }
+    double predicted = predict(features);
     if (taught) {
-      double missed = Math.abs(predict(features) / nanos - 1);
+      double missed = Math.abs(predicted / nanos - 1);
       error = Double.isNaN(error) ? missed : KEPT * error + (1 - KEPT) * missed;
     }
     taught = true;
+    double scale = Math.max(predicted, LEAST_SHARE * nanos);
     for (int i = 0; i < features.length; i++) {
-      double x = features[i] / nanos;
-      sums[i] = KEPT * sums[i] + x;
+      double x = features[i] / scale;
+      sums[i] = KEPT * sums[i] + x * (nanos / scale);
       for (int j = 0; j < features.length; j++) {
-        products[i][j] = KEPT * products[i][j] + x * features[j] / nanos;
+        products[i][j] = KEPT * products[i][j] + x * (features[j] / scale);
       }
     }
     for (int sweep = 0; sweep < SWEEPS; sweep++) {

@@ -47,8 +47,16 @@ final class Backlog {
     return turn.prompt().length + turn.completion().length;
   }
 
-  /** Turns the backlog on; at least one turn must have been served. */
+  /**
+   * Turns the backlog on.
+   *
+   * @throws IllegalStateException when no turn was served that fits a job
+   */
   synchronized void start() {
+    if (turns.isEmpty()) {
+      throw new IllegalStateException("No turn that was served fits a micro-batch of " + jobTokens
+          + " tokens, so there is nothing to train. Raise the micro-batch, or scale lengths down.");
+    }
     on = true;
     done = GradientReport.NOTHING;
     jobs.clear();

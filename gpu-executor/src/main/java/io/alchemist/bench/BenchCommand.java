@@ -107,7 +107,7 @@ public final class BenchCommand {
               names = "--micro-batch",
               paramLabel = "TOKENS",
               description = "Rows of a training pass at most: fewer make shorter slices.",
-              defaultValue = "1024")
+              defaultValue = "512")
           int microBatchTokens,
       @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
           int threads)

@@ -74,6 +74,17 @@ final class ColocateBench {
       int microBatchTokens,
       int threads,
       boolean quick) {
+    private static final int LEAST_MICRO_BATCH = 64;
+
+    Options {
+      if (!(lengthScale > 0) || microBatchTokens < LEAST_MICRO_BATCH) {
+        throw new IllegalArgumentException("A length scale of " + lengthScale
+            + " and a micro-batch of " + microBatchTokens
+            + " tokens leave nothing to measure; give a positive scale and at least "
+            + LEAST_MICRO_BATCH + " tokens.");
+      }
+    }
+
     int pairs() {
       return quick ? 2 : 6;
     }

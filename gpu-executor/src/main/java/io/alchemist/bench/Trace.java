@@ -54,6 +54,10 @@ record Trace(List<Request> requests) {
    * @throws IllegalArgumentException naming the line that can't be read, and what it should be
    */
   static Trace read(Path file) throws IOException {
+    if (!Files.isReadable(file)) {
+      throw new IllegalArgumentException("Trace " + file
+          + " can't be read: it is not there or not yours to read. Name a CSV file.");
+    }
     List<String> lines = Files.readAllLines(file);
     if (lines.isEmpty() || !lines.get(0).strip().equals(HEADER)) {
       throw new IllegalArgumentException("Trace " + file + " begins with '"

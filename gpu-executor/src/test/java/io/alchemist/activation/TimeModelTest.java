@@ -72,6 +72,15 @@ class TimeModelTest {
   }
 
   @Test
+  void whatFeaturesDoNotTellIsAveraged() {
+    TimeModel model = new TimeModel(2);
+    for (int i = 0; i < 400; i++) {
+      model.observe(i % 8 == 0 ? 1_000 : 4_000, 100, 1);
+    }
+    assertThat(model.predict(100, 1)).as("7/8 of 4000 and 1/8 of 1000").isBetween(3_300.0, 3_900.0);
+  }
+
+  @Test
   void anInterruptionCountsForLittle() {
     TimeModel model = new TimeModel(2);
     for (int i = 0; i < 40; i++) {

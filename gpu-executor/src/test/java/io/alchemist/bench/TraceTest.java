@@ -59,6 +59,15 @@ class TraceTest {
   }
 
   @Test
+  void aFileThatIsNotThereIsNamed(@TempDir Path directory) {
+    Path file = directory.resolve("none.csv");
+    assertThatThrownBy(() -> Trace.read(file))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("Trace " + file
+            + " can't be read: it is not there or not yours to read. Name a CSV file.");
+  }
+
+  @Test
   void oneRequestIsNoTrace(@TempDir Path directory) throws IOException {
     Path file = csv(directory, Trace.HEADER, "2023-11-16 18:15:46,1,1");
     assertThatThrownBy(() -> Trace.read(file))
