@@ -94,8 +94,8 @@ public final class MemoryPlan {
   private static long trainer(ModelConfig model, LearningConfig learning) {
     long rows = learning.trainer().microBatchTokens();
     long perRow = Activations.bytesPerRow(model) + 2L * FLOAT * model.kvDim();
-    // All layers where nothing is reused; two layers on their way from the host.
-    return rows * (perRow * (model.layers() + 2) + 3 * layerBytes(model))
+    // All layers where nothing is reused; two on their way from the host, one being restored.
+    return rows * (perRow * (model.layers() + 3) + 2 * layerBytes(model))
         + (long) FLOAT * learning.trainer().maxLogits();
   }
 

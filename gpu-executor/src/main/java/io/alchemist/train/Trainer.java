@@ -13,7 +13,6 @@ import io.alchemist.model.BackwardNeeds;
 import io.alchemist.model.CrossEntropy;
 import io.alchemist.model.SavePlan;
 import io.alchemist.model.Transformer;
-import io.alchemist.model.Workspace;
 import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
@@ -47,6 +46,11 @@ import org.slf4j.LoggerFactory;
 public final class Trainer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
 
+  /** Rows of a slice of backward: short enough for a prompt that comes meanwhile, long enough for fast products. */
+  private static final int SLICE_ROWS = 256;
+  /** Where weights are trained, each slice reads and writes their gradients as a whole: fewer, longer ones. */
+  private static final int WEIGHT_SLICE_ROWS = 1024;
+
   private final Ops ops;
   private final MemoryScope scope;
   private final Transformer model;
@@ -60,7 +64,7 @@ public final class Trainer implements AutoCloseable {
   private final List<BackwardNeeds> needs;
   private final CostModel costs;
   private final SavePlanner planner;
-  private final Workspace work;
+  private final int sliceRows;
   private final CrossEntropy crossEntropy;
   private final ExecutorService loader = Executors.newSingleThreadExecutor(task -> {
     Thread thread = new Thread(task, "alchemist-activation-loader");
@@ -102,7 +106,8 @@ public final class Trainer implements AutoCloseable {
     this.needs = BackwardNeeds.ofLayers(model.config(), trained);
     this.costs = new CostModel(model.config());
     this.planner = new SavePlanner(costs, model.config(), layout, needs);
-    this.work = new Workspace(scope, "layer", model.config(), config.microBatchTokens());
+    boolean weightsTrained = trained.stream().anyMatch(id -> id.kind() == ParameterId.Kind.WEIGHT);
+    this.sliceRows = weightsTrained ? WEIGHT_SLICE_ROWS : SLICE_ROWS;
     this.crossEntropy = new CrossEntropy(ops, scope, config.maxLogits());
   }
 
@@ -259,7 +264,6 @@ public final class Trainer implements AutoCloseable {
     }
     loader.shutdown();
     crossEntropy.close();
-    work.close();
     scope.close();
   }
 
@@ -359,10 +363,10 @@ public final class Trainer implements AutoCloseable {
           job.reuse().own(),
           pinned,
           planned.batch(),
+          sliceRows,
           reader,
           target,
-          crossEntropy,
-          work);
+          crossEntropy);
     }
 
     private void complete(MicroBatchPass finished) {
