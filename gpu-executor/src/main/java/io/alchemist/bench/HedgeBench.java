@@ -124,16 +124,15 @@ final class HedgeBench {
         config, CpuOps.create(threads, MEMORY), new RandomWeights(model, 1), new Metrics());
   }
 
-  /** Empties the arena, fills it if asked to, and times the first tokens of prompts that come together. */
-  private void burst(Engine engine, boolean filled, Timed times) {
-    long version = Engine.await(engine.publish(Engine.await(engine.adapter())));
-    EngineStatus before = settled(engine);
-    if (before.kvBytes() + before.activationBytes() > 0) {
-      throw new IllegalStateException("Version " + version + " was published, none is kept, and the"
-          + " arena still holds " + before.activationBytes() + " bytes of activations");
-    }
-    if (filled) {
-      fill(engine, before.cache().evictedActivations());
+  /**
+   * Fills the arena, empties it again unless it is to be full, and times the first tokens of prompts that come together. So
+   * the same work comes before both.
+   */
+  private void burst(Engine engine, boolean full, Timed times) {
+    empty(engine);
+    fill(engine);
+    if (!full) {
+      empty(engine);
     }
     List<PendingTurn> pending = new ArrayList<>();
     List<CompletableFuture<Turn>> turns = new ArrayList<>();
@@ -151,9 +150,19 @@ final class HedgeBench {
     pending.forEach(one -> times.add((one.firstTokenNanos() - start) * 1e-9));
   }
 
+  private static void empty(Engine engine) {
+    long version = Engine.await(engine.publish(Engine.await(engine.adapter())));
+    EngineStatus status = settled(engine);
+    if (status.kvBytes() + status.activationBytes() > 0) {
+      throw new IllegalStateException("Version " + version + " was published, none is kept, and the"
+          + " arena still holds " + status.activationBytes() + " bytes of activations");
+    }
+  }
+
   /** Serves until the first activations had to go for others. */
-  private void fill(Engine engine, long evicted) {
-    EngineStatus status = Engine.await(engine.status());
+  private void fill(Engine engine) {
+    EngineStatus status = settled(engine);
+    long evicted = status.cache().evictedActivations();
     while (status.cache().evictedActivations() == evicted) {
       Turn unused = submit(engine, prompt(), new PendingTurn()).join();
       status = settled(engine);

@@ -60,6 +60,18 @@ public final class DeviceArena implements AutoCloseable {
       int pageSize,
       int floorPages,
       long sharedBytes) {
+    this(scope, type, layers, kvDim, pageSize, floorPages, sharedBytes, MAX_STRIP_BYTES);
+  }
+
+  DeviceArena(
+      MemoryScope scope,
+      DType type,
+      int layers,
+      int kvDim,
+      int pageSize,
+      int floorPages,
+      long sharedBytes,
+      long maxStripBytes) {
     if (layers <= 0 || kvDim <= 0 || pageSize <= 0 || floorPages <= 0 || sharedBytes < 0) {
       throw new IllegalArgumentException("K/V pages need at least one of each: layers " + layers
           + ", columns " + kvDim + ", tokens of a page " + pageSize + ", pages " + floorPages
@@ -73,8 +85,7 @@ public final class DeviceArena implements AutoCloseable {
     this.floorBlocks = floorPages;
     this.blocks = Math.toIntExact(floorPages + sharedBytes / blockBytes);
     int count = 1;
-    while (count < layers
-        && (layers % count != 0 || blockBytes * blocks / count > MAX_STRIP_BYTES)) {
+    while (count < layers && (layers % count != 0 || blockBytes * blocks / count > maxStripBytes)) {
       count++;
     }
     this.stripBlockBytes = blockBytes / count;

@@ -5,15 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.alchemist.tensor.DType;
 import io.alchemist.tensor.DeviceMemoryException;
+import io.alchemist.tensor.Storage;
 import io.alchemist.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DeviceArenaTest {
   private static final int LAYERS = 2;
@@ -101,11 +105,14 @@ class DeviceArenaTest {
     }
   }
 
-  /** Any mixture of pages and slabs: no byte has two owners, and in the end all are free. */
-  @Test
-  void nothingOverlaps() {
+  /** Any mixture of pages and slabs: no byte has two owners, and in the end all are free; in one strip and in one for each layer. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, LAYERS})
+  void nothingOverlaps(int strips) {
     Random random = new Random(7);
-    try (DeviceArena arena = arena(10, 54)) {
+    try (DeviceArena arena = new DeviceArena(
+        device.memory, DType.F32, LAYERS, 16, 4, 10, 54 * BLOCK, 64 * BLOCK / strips)) {
+      assertThat(device.liveBlocks()).isEqualTo(strips);
       KvPages pages = new KvPages(arena);
       List<Integer> held = new ArrayList<>();
       List<Slab> slabs = new ArrayList<>();
@@ -137,7 +144,7 @@ class DeviceArenaTest {
             }
           }
         }
-        check(arena, pages, held, slabs);
+        check(arena, pages, held, slabs, BLOCK / strips);
       }
       assertThat(refused).isPositive();
       held.forEach(pages::free);
@@ -148,15 +155,16 @@ class DeviceArenaTest {
   }
 
   private static void check(
-      DeviceArena arena, KvPages pages, List<Integer> held, List<Slab> slabs) {
-    BitSet bytes = new BitSet();
+      DeviceArena arena, KvPages pages, List<Integer> held, List<Slab> slabs, long stripBlock) {
+    IdentityHashMap<Storage, BitSet> bytes = new IdentityHashMap<>();
     for (int page : held) {
       for (int layer = 0; layer < LAYERS; layer++) {
         own(bytes, pages.keys(layer).rows(4 * page, 4));
         own(bytes, pages.values(layer).rows(4 * page, 4));
       }
     }
-    assertThat(arena.kvBytes()).isEqualTo(bytes.cardinality());
+    assertThat(arena.kvBytes())
+        .isEqualTo(bytes.values().stream().mapToLong(BitSet::cardinality).sum());
     long blocks = 0;
     for (Slab slab : slabs) {
       BitSet touched = new BitSet();
@@ -166,8 +174,8 @@ class DeviceArenaTest {
           assertThat(field.offsetBytes() % 64).isZero();
           own(bytes, field);
           touched.set(
-              (int) (field.offsetBytes() / BLOCK),
-              (int) ((field.offsetBytes() + field.sizeBytes() - 1) / BLOCK) + 1);
+              (int) (field.offsetBytes() / stripBlock),
+              (int) ((field.offsetBytes() + field.sizeBytes() - 1) / stripBlock) + 1);
         }
       }
       blocks += touched.cardinality();
@@ -177,7 +185,8 @@ class DeviceArenaTest {
         .isLessThanOrEqualTo(arena.activationLimitBytes());
   }
 
-  private static void own(BitSet bytes, Tensor tensor) {
+  private static void own(IdentityHashMap<Storage, BitSet> owned, Tensor tensor) {
+    BitSet bytes = owned.computeIfAbsent(tensor.storage(), k -> new BitSet());
     int from = (int) tensor.offsetBytes();
     int to = (int) (from + tensor.sizeBytes());
     int next = bytes.nextSetBit(from);
