@@ -27,6 +27,7 @@ import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.RandomWeights;
 import io.alchemist.weights.Trainable;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -49,6 +50,7 @@ final class ReuseBench {
   private static final int PAGE = 16;
   private static final int STEP_TOKENS = 512;
   private static final long OFFLOAD_LIMIT_NANOS = TimeUnit.SECONDS.toNanos(60);
+  private static final Duration CALIBRATION = Duration.ofSeconds(2);
   private static final int LENGTH_STEP = 256;
   private static final int BUDGET_TOKENS = 1024;
 
@@ -132,6 +134,7 @@ final class ReuseBench {
   }
 
   private void warmUp(Engine engine, Point point) {
+    Engine.await(engine.calibrate(CALIBRATION));
     List<TrainingExample> batch = serve(engine, point);
     for (Reuse reuse : Reuse.values()) {
       HostGradient unused = Engine.await(engine.gradient(batch, reuse));

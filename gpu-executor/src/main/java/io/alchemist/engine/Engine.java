@@ -30,6 +30,7 @@ import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.WeightSource;
 import io.alchemist.weights.WeightStore;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -302,6 +303,19 @@ public final class Engine implements AutoCloseable {
   }
 
   // ---- training
+
+  /**
+   * Measures how fast this device computes the parts of a training pass, by gradients of made-up examples that change nothing,
+   * so that the planner's first choices are as good as later ones. Keeps the engine's thread: to be called before it serves.
+   *
+   * @param limit about how long it may take
+   */
+  public CompletableFuture<Void> calibrate(Duration limit) {
+    return loop.call(() -> {
+      learning().calibrate(limit.toNanos());
+      return null;
+    });
+  }
 
   /** Adds the gradient of examples to the sum that the next {@link #step} uses; runs between serving's steps. */
   @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result

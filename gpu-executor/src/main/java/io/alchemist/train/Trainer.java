@@ -22,6 +22,7 @@ import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.WeightSet;
 import io.alchemist.weights.WeightStore;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.Set;
@@ -50,6 +51,8 @@ public final class Trainer implements AutoCloseable {
   private static final int SLICE_ROWS = 256;
   /** Where weights are trained, each slice reads and writes their gradients as a whole: fewer, longer ones. */
   private static final int WEIGHT_SLICE_ROWS = 1024;
+
+  private static final int[] CALIBRATION_TOKENS = {32, 32, 96, 256, 768};
 
   private final Ops ops;
   private final MemoryScope scope;
@@ -180,6 +183,41 @@ public final class Trainer implements AutoCloseable {
   /** Mean relative error of the predicted time of a layer's backward. */
   public double predictionError() {
     return costs.error();
+  }
+
+  /**
+   * Learns what the parts of a pass cost, from gradients of made-up examples that are thrown away, longer ones as long as time is
+   * left. Before anything else is submitted; what is trained later refines it.
+   *
+   * @param limitNanos about how long it may take; a pass that has begun is broken off then
+   * @param zeros where the gradients go
+   */
+  public void calibrate(long limitNanos, GradientSum zeros) {
+    long start = System.nanoTime();
+    int longest = Math.min(config.microBatchTokens(), model.config().maxPositions()) - 1;
+    for (int tokens : CALIBRATION_TOKENS) {
+      int length = Math.min(tokens, longest);
+      int[] prompt = new int[length - length / 8];
+      Arrays.setAll(prompt, i -> i % model.config().vocabSize());
+      int[] answer = Arrays.copyOf(prompt, length / 8 + 1);
+      TrainingExample example =
+          TrainingExample.completion("calibration", prompt, answer, TrainingExample.LIVE);
+      Job job = new Job(new GradientJob(List.of(example), Reuse.NONE, zeros));
+      try {
+        for (boolean done = false; !done; ) {
+          if (System.nanoTime() - start > limitNanos) {
+            return;
+          }
+          done = job.runSlice();
+        }
+      } finally {
+        job.abandon();
+      }
+      // The next one is longer by more than that.
+      if (length == longest || 4 * (System.nanoTime() - start) > limitNanos) {
+        return;
+      }
+    }
   }
 
   /** Jobs queued or under way. */

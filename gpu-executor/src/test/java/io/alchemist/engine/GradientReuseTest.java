@@ -15,6 +15,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -203,6 +204,31 @@ class GradientReuseTest {
       }
     }
     assertThat(bytes).isSortedAccordingTo(Comparator.reverseOrder()).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void calibrationMakesThePlannerForetellAndChangesNothing() {
+    try (Engine engine = TestEngines.learning()) {
+      List<TrainingExample> examples = examples(TestEngines.answers(engine, "t", PROMPTS, 4));
+      Gradients before = Gradients.of(engine, examples, Reuse.NONE);
+      Engine.await(engine.calibrate(Duration.ofSeconds(2)));
+      TestEngines.assertNothingHeld(engine);
+      Gradients after = Gradients.of(engine, examples, Reuse.NONE);
+      after.assertEquals(before);
+      assertThat(after.report().predictedNanos()).isPositive();
+      assertThat(Engine.await(engine.status()).trained().examples()).isEqualTo(2 * examples.size());
+    }
+  }
+
+  @Test
+  void anEngineThatWasNotCalibratedForetellsNothingAtFirst() {
+    try (Engine engine = TestEngines.learning()) {
+      List<TrainingExample> examples = examples(TestEngines.answers(engine, "t", PROMPTS, 4));
+      assertThat(Gradients.of(engine, examples, Reuse.LOGGED).report().predictedNanos())
+          .isZero();
+      assertThat(Gradients.of(engine, examples, Reuse.LOGGED).report().predictedNanos())
+          .isPositive();
+    }
   }
 
   @Test

@@ -79,6 +79,7 @@ public final class ContinualLearning implements AutoCloseable {
       ModelConfig model = modelConfig(modelPath);
       AdapterOptimizer optimizer = own(new AdapterOptimizer(
           model, ExecutorEngine.trainable(conf), ExecutorEngine.optimizer(conf)));
+      Metrics metrics = new Metrics();
       RoundLog log = new RoundLog(tables);
       FeedbackJoin join = new FeedbackJoin(tables, log, rules(conf));
       this.rounds = new Rounds(
@@ -91,7 +92,7 @@ public final class ContinualLearning implements AutoCloseable {
           fleet,
           model,
           optimizer,
-          new EventPoster(events, observer));
+          new EventPoster(events, metrics, observer));
       rounds.open();
       fleet.awaitReady(
           AlchemistConf.MIN_EXECUTORS.in(conf),
@@ -100,7 +101,7 @@ public final class ContinualLearning implements AutoCloseable {
           RouterConfig.defaults()
               .at(AlchemistConf.ROUTER_HOST.in(conf), AlchemistConf.ROUTER_PORT.in(conf)),
           new FleetBackends(fleet),
-          new Metrics()));
+          metrics));
       this.collector = own(new Collector(
           fleet,
           tables::append,

@@ -1,5 +1,6 @@
 package io.alchemist.spark.rounds;
 
+import io.alchemist.engine.HostGradient;
 import io.alchemist.feedback.BatchHandler;
 import io.alchemist.feedback.FeedbackJoin;
 import io.alchemist.feedback.Reason;
@@ -321,15 +322,16 @@ final class TrainingRound implements BatchHandler {
     GradientPart two = again(examples, round, outcome, reuseFirst ? Reuse.NONE : Reuse.LOGGED);
     GradientPart reused = reuseFirst ? one : two;
     GradientPart recomputed = reuseFirst ? two : one;
+    HostGradient trained = first.gradient(config.model(), config.lora());
+    HostGradient exact = recomputed.gradient(config.model(), config.lora());
     observer.audited(new Audit(
         round.round(),
         reused.report().tokens(),
         reused.report().reusedTokens(),
         reused.report().busyNanos() / 1e9,
         recomputed.report().busyNanos() / 1e9,
-        first
-            .gradient(config.model(), config.lora())
-            .relativeError(recomputed.gradient(config.model(), config.lora()))));
+        trained.relativeError(exact),
+        trained.cosine(exact)));
   }
 
   private GradientPart again(
