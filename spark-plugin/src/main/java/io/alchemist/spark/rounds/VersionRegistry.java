@@ -167,7 +167,6 @@ final class VersionRegistry {
     if (live != null && live > newest) {
       // What is written is what is served, also to those who come later.
       load(live, store.path(live));
-      LOG.info("Version {} is live", live);
     }
     Long candidate = round.candidateVersion();
     if (candidate != null) {
