@@ -29,6 +29,8 @@ final class DemoSession {
   private static final double DECODE_STEPS_PER_TOKEN = 4;
   private static final long LEAST_TOKEN_MILLIS = 50;
 
+  private static final double CLUSTER_FACTOR = 3;
+
   private DemoSession() {}
 
   static SparkSession start(String master, int port, Path model, Path warehouse) {
@@ -37,7 +39,7 @@ final class DemoSession {
 
   /** Settings that fit the model. */
   static SparkConf conf(String master, int port, Path model, Path warehouse) {
-    boolean cluster = master.startsWith("local-cluster");
+    boolean cluster = isCluster(master);
     long weightBytes = weightBytes(model);
     long deviceBytes = cluster
         ? LEAST_DEVICE_BYTES_IN_CLUSTER + DEVICE_BYTES_PER_WEIGHT_BYTE * weightBytes
@@ -119,8 +121,17 @@ final class DemoSession {
     return master.replaceAll("local-cluster\\[\\s*(\\d+).*", "$1");
   }
 
-  static DemoConfig demoConfig(boolean otherModel, long seed, @Nullable Double seconds) {
+  /** Executors of their own have one core and warm up apart from each other: their rounds take twice as long. */
+  static DemoConfig demoConfig(
+      String master, boolean otherModel, long seed, @Nullable Double seconds) {
     DemoConfig config = otherModel ? DemoConfig.forAnyModel(seed) : DemoConfig.defaults(seed);
-    return seconds == null ? config : config.within(seconds);
+    if (seconds != null) {
+      return config.within(seconds);
+    }
+    return isCluster(master) ? config.within(CLUSTER_FACTOR * config.maxChatSeconds()) : config;
+  }
+
+  private static boolean isCluster(String master) {
+    return master.startsWith("local-cluster");
   }
 }
