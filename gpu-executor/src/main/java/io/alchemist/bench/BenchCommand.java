@@ -180,6 +180,12 @@ public final class BenchCommand {
       @Option(names = "--json", paramLabel = "FILE", description = "Also writes the figures here.")
           @Nullable
           Path json,
+      @Option(
+              names = "--svg",
+              paramLabel = "DIR",
+              description = "Writes pictures of the main results here.")
+          @Nullable
+          Path pictures,
       @Option(names = "--quick", description = "A few points: ends within three minutes.")
           boolean quick,
       @Option(
@@ -227,8 +233,11 @@ public final class BenchCommand {
     List<ReuseGrid.Point> points = ReuseGrid.points(quick).stream()
         .filter(point -> ReuseBench.isAmong(point, modes, lengths, memory))
         .toList();
-    write(
-        json, new ReuseBench(shape, lora(rank, targets), cores(threads), quick, line).run(points));
+    ReuseBench bench = new ReuseBench(shape, lora(rank, targets), cores(threads), quick, line);
+    write(json, bench.run(points));
+    if (pictures != null) {
+      ReusePictures.write(bench.results(), pictures);
+    }
     return 0;
   }
 

@@ -62,6 +62,7 @@ final class ReuseBench {
   private final long deviceBytes;
   private final Consumer<String> out;
   private final SplittableRandom random = new SplittableRandom(5);
+  private final List<ReusePoint> results = new ArrayList<>();
   private int requests;
 
   ReuseBench(Shapes shape, LoraSpec lora, int threads, boolean quick, Consumer<String> out) {
@@ -85,7 +86,6 @@ final class ReuseBench {
     figures.put("threads", threads);
     figures.put("rounds", rounds);
     out.accept(ReusePoint.header());
-    List<Map<String, Object>> measured = new ArrayList<>();
     List<Point> left = new ArrayList<>(points);
     while (!left.isEmpty()) {
       // Points of one engine: sizes of buffers follow the batch, as those of a trainer of its own
@@ -99,16 +99,21 @@ final class ReuseBench {
         warmUp(engine, first);
         for (Point point : left.stream().filter(alike).toList()) {
           ReusePoint result = measure(engine, point);
-          measured.add(result.figures());
+          results.add(result);
           out.accept(result.line());
         }
       }
       left.removeIf(alike);
     }
-    figures.put("points", measured);
+    figures.put("points", results.stream().map(ReusePoint::figures).toList());
     longest(figures);
     recordingCost(figures);
     return figures;
+  }
+
+  /** What {@link #run} measured, point by point. */
+  List<ReusePoint> results() {
+    return results;
   }
 
   private Engine engine(Mode mode, int examples, int tokens) {
