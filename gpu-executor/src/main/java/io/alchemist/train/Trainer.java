@@ -370,7 +370,9 @@ public final class Trainer implements AutoCloseable {
       weights = pinned;
       Planned planned = plan(next, job.reuse().own());
       batch = planned.batch();
-      predictedNanos += (long) (planned.choice().seconds() * 1e9);
+      if (job.into() != null) {
+        predictedNanos += (long) (planned.choice().seconds() * 1e9);
+      }
       MemoryScope memory = scope.child("pass");
       passScope = memory;
       LoggedReader reader = new LoggedReader(
