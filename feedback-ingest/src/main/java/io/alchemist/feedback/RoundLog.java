@@ -88,7 +88,6 @@ public final class RoundLog {
     return List.copyOf(ids.subList(Math.max(0, ids.size() - most), ids.size()));
   }
 
-  /** The number that the next round gets. Only whoever appends may rely on it. */
   /** The number that the next round gets. Unique as long as one process appends rounds. */
   public long nextRound() {
     synchronized (lock) {

@@ -1,12 +1,11 @@
 package io.alchemist.activation;
 
+import io.alchemist.cache.DeviceArena;
 import io.alchemist.cache.PrefixTree;
 import io.alchemist.cache.Slab;
 import io.alchemist.model.Activations;
 import io.alchemist.model.Activations.Field;
 import io.alchemist.model.SavePlan;
-import io.alchemist.tensor.DeviceMemoryException;
-import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.ModelConfig;
 import java.util.EnumMap;
@@ -20,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * layer writes its activations once, where they stay. What nobody will read in backward gets no memory; neither does what the
  * {@link SavePlan} of a step leaves to be computed again. Engine thread.
  */
-public final class ActivationRecorder implements AutoCloseable {
-  private final MemoryScope scope;
+public final class ActivationRecorder {
+  private final DeviceArena arena;
   private final ModelConfig config;
   private final PrefixTree tree;
   private final List<Set<Field>> needed;
@@ -30,20 +29,19 @@ public final class ActivationRecorder implements AutoCloseable {
   private long refusedRows;
 
   /**
-   * Records into at most {@code limitBytes} of device memory.
+   * Records into what an arena has for activations.
    *
-   * @param tree gives up older activations when the limit is reached
+   * @param tree gives up what is worth least when that is full
    * @param needed what backward reads of the rows of each layer
    * @param richest the plan to record by, where there is room for it
    */
   public ActivationRecorder(
-      MemoryScope parent,
+      DeviceArena arena,
       ModelConfig config,
       PrefixTree tree,
       List<Set<Field>> needed,
-      SavePlan richest,
-      long limitBytes) {
-    this.scope = parent.child("activations", limitBytes);
+      SavePlan richest) {
+    this.arena = arena;
     this.config = config;
     this.tree = tree;
     this.needed = List.copyOf(needed);
@@ -73,38 +71,38 @@ public final class ActivationRecorder implements AutoCloseable {
     // better.
     double worth = expectedSeconds / (bytesPerRow(richest) * rows);
     for (SavePlan plan : SavePlan.values()) {
-      long needs = bytesPerRow(plan) * rows;
-      if (plan.compareTo(richest) < 0 || needs > scope.limitBytes()) {
-        continue;
-      }
-      long missing = needs - (scope.limitBytes() - scope.usedBytes());
-      if (missing > 0) {
-        tree.evictActivations(missing, worth);
-      }
-      Slab slab = needs > scope.limitBytes() - scope.usedBytes() ? null : allocate(plan, rows);
-      if (slab != null) {
-        return slab;
+      if (plan.compareTo(richest) >= 0
+          && bytesPerRow(plan) * rows <= arena.activationLimitBytes()) {
+        Slab slab = slab(plan, rows, worth);
+        if (slab != null) {
+          return slab;
+        }
       }
     }
     refusedRows += rows;
     return null;
   }
 
-  private @Nullable Slab allocate(SavePlan plan, int rows) {
-    @Nullable Tensor[][] tensors = new Tensor[config.layers()][FieldMask.FIELDS.length];
-    for (int layer = 0; layer < tensors.length; layer++) {
-      try {
-        Activations made =
-            Activations.allocate(scope, config, rows, plan.fields(needed.get(layer)));
-        for (int f = 0; f < FieldMask.FIELDS.length; f++) {
-          tensors[layer][f] = made.find(FieldMask.FIELDS[f]);
-        }
-      } catch (DeviceMemoryException e) { // the device is fuller than the limit promised
-        new Slab(rows, tensors).release();
-        return null;
+  private @Nullable Slab slab(SavePlan plan, int rows, double worth) {
+    int[][] cols = cols(plan);
+    Slab slab = arena.slab(rows, cols);
+    // With twice the bytes free, it is their being scattered that makes them useless.
+    while (slab == null
+        && arena.activationRoomBytes() < 2 * bytesPerRow(plan) * rows
+        && tree.evictForActivations(worth)) {
+      slab = arena.slab(rows, cols);
+    }
+    return slab;
+  }
+
+  private int[][] cols(SavePlan plan) {
+    int[][] cols = new int[config.layers()][FieldMask.FIELDS.length];
+    for (int layer = 0; layer < cols.length; layer++) {
+      for (Field field : plan.fields(needed.get(layer))) {
+        cols[layer][FieldMask.index(field)] = field.width(config);
       }
     }
-    return new Slab(rows, tensors);
+    return cols;
   }
 
   /** What a slab has of one layer. */
@@ -124,17 +122,8 @@ public final class ActivationRecorder implements AutoCloseable {
     return refusedRows;
   }
 
-  /** Device bytes in use. */
-  public long usedBytes() {
-    return scope.usedBytes();
-  }
-
-  public long limitBytes() {
-    return scope.limitBytes();
-  }
-
-  @Override
-  public void close() {
-    scope.close();
+  /** Whether there is any memory to record into. */
+  public boolean canRecord() {
+    return arena.activationLimitBytes() > 0;
   }
 }

@@ -29,57 +29,57 @@ public final class CostModel {
    * @param pairs of a query and a key that it sees
    */
   public record Amount(long active, long idle, long pairs) {
-    private double[] vector() {
-      return new double[] {1, active, idle, pairs};
+    private double[] features() {
+      return new double[] {active, pairs, idle, 1};
     }
   }
 
-  private static final int AMOUNTS = 4;
-  private static final int ROWS = 1;
-  private static final int PAIRS = 3;
+  private static final int FEATURES = 4;
+  private static final int ROWS = 0;
+  private static final int PAIRS = 1;
 
   private final ModelConfig config;
-  private final Map<Work, LinearFit> fits = new EnumMap<>(Work.class);
-  private final LinearFit loads = new LinearFit(2);
+  private final Map<Work, TimeModel> models = new EnumMap<>(Work.class);
+  private final TimeModel loads = new TimeModel(2);
 
   public CostModel(ModelConfig config) {
     this.config = config;
     for (Work work : Work.values()) {
-      fits.put(work, new LinearFit(AMOUNTS));
+      models.put(work, new TimeModel(FEATURES));
     }
   }
 
-  private LinearFit fit(Work work) {
-    LinearFit fit = fits.get(work);
-    if (fit == null) {
+  private TimeModel model(Work work) {
+    TimeModel model = models.get(work);
+    if (model == null) {
       throw new IllegalStateException("No costs of " + work);
     }
-    return fit;
+    return model;
   }
 
   /** Takes note of a part that has run. */
-  public void observe(Work work, Amount amount, double seconds) {
-    fit(work).observe(amount.vector(), seconds);
+  public void observe(Work work, Amount amount, long nanos) {
+    model(work).observe(nanos, amount.features());
   }
 
   /** Takes note of a load of so many bytes from the host. */
-  public void observeLoad(long bytes, double seconds) {
-    loads.observe(new double[] {1, bytes}, seconds);
+  public void observeLoad(long bytes, long nanos) {
+    loads.observe(nanos, (double) bytes, 1);
   }
 
   /** Whether every part of a pass has run at least once. */
   public boolean isKnown() {
-    return fits.values().stream().allMatch(fit -> fit.count() > 0);
+    return models.values().stream().allMatch(TimeModel::isTaught);
   }
 
   /** Seconds that a part should take. */
   public double seconds(Work work, Amount amount) {
-    return fit(work).predict(amount.vector());
+    return model(work).predict(amount.features()) * 1e-9;
   }
 
   /** Seconds to load so many bytes from the host; 0 as long as nothing was loaded. */
   public double loadSeconds(long bytes) {
-    return bytes == 0 ? 0 : loads.predict(new double[] {1, bytes});
+    return bytes == 0 ? 0 : loads.predict((double) bytes, 1) * 1e-9;
   }
 
   /**
@@ -97,9 +97,12 @@ public final class CostModel {
     for (LinearLayer linear : LinearLayer.values()) {
       all += flops(linear);
     }
-    LinearFit forward = fit(Work.FORWARD);
-    double seconds = forward.cost(ROWS) * rows * flops / all;
-    return missing.contains(Field.ATTENDED) ? seconds + forward.cost(PAIRS) * pairs : seconds;
+    TimeModel forward = model(Work.FORWARD);
+    double nanos = forward.coefficient(ROWS) * rows * flops / all;
+    if (missing.contains(Field.ATTENDED)) {
+      nanos += forward.coefficient(PAIRS) * pairs;
+    }
+    return nanos * 1e-9;
   }
 
   private double flops(LinearLayer linear) {
@@ -108,6 +111,6 @@ public final class CostModel {
 
   /** The mean relative error of what was predicted just before each backward of a layer. */
   public double error() {
-    return fit(Work.BACKWARD).error();
+    return model(Work.BACKWARD).error();
   }
 }

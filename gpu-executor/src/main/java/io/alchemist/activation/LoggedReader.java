@@ -61,7 +61,7 @@ public final class LoggedReader implements AutoCloseable {
   private final Queue<Measured> measured = new ConcurrentLinkedQueue<>();
 
   /** A load that has run. */
-  private record Measured(long bytes, double seconds) {}
+  private record Measured(long bytes, long nanos) {}
 
   /**
    * Prepares to read.
@@ -183,7 +183,7 @@ public final class LoggedReader implements AutoCloseable {
   /** Tells what loads have taken so far. */
   public void tell(CostModel costs) {
     for (Measured load = measured.poll(); load != null; load = measured.poll()) {
-      costs.observeLoad(load.bytes, load.seconds);
+      costs.observeLoad(load.bytes, load.nanos);
     }
   }
 
@@ -284,7 +284,7 @@ public final class LoggedReader implements AutoCloseable {
           held.forEach(HostBlock::close);
         }
       }
-      measured.add(new Measured(bytes, (System.nanoTime() - start) * 1e-9));
+      measured.add(new Measured(bytes, System.nanoTime() - start));
     }
 
     void await() {

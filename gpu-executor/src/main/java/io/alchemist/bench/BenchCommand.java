@@ -2,6 +2,7 @@ package io.alchemist.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import io.alchemist.engine.LatencyTargets;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.LoraSpec;
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -52,11 +54,82 @@ public final class BenchCommand {
       @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
           int threads)
       throws IOException {
-    PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     Map<String, Object> figures = new EngineBench(
             Shapes.D512.config(), lora(rank, targets), cores(threads), quick, err::println)
         .run();
+    report(figures, json);
+    return 0;
+  }
+
+  /** Training beside serving. */
+  @Command(
+      name = "colocate",
+      description =
+          "Replays a trace of requests at 70 % of the serving capacity, with and without a training backlog, and compares latency; measures what training gets.",
+      mixinStandardHelpOptions = true)
+  int colocate(
+      @Option(names = "--json", paramLabel = "FILE", description = "Also writes the figures here.")
+          @Nullable
+          Path json,
+      @Option(
+              names = "--trace",
+              paramLabel = "CSV",
+              description = "Columns " + Trace.HEADER + "; by default one is made up.")
+          @Nullable
+          Path csv,
+      @Option(names = "--quick", description = "Fewer and shorter windows: about a minute.")
+          boolean quick,
+      @Option(
+              names = "--first-token-target",
+              paramLabel = "MS",
+              description = "What serving promises for the first token.",
+              defaultValue = "500")
+          double firstTokenMillis,
+      @Option(
+              names = "--per-token-target",
+              paramLabel = "MS",
+              description = "What serving promises for each further token.",
+              defaultValue = "50")
+          double perTokenMillis,
+      @Option(
+              names = "--patience",
+              paramLabel = "MS",
+              description = "How long training waits for time that serving leaves.",
+              defaultValue = "2000")
+          double patienceMillis,
+      @Option(
+              names = "--length-scale",
+              description = "Prompts and answers are so many times as long as in the trace.",
+              defaultValue = "0.25")
+          double lengthScale,
+      @Option(
+              names = "--micro-batch",
+              paramLabel = "TOKENS",
+              description = "Rows of a training pass at most: fewer make shorter slices.",
+              defaultValue = "512")
+          int microBatchTokens,
+      @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
+          int threads)
+      throws IOException {
+    PrintWriter err = spec.commandLine().getErr();
+    ColocateBench.Options options = new ColocateBench.Options(
+        Shapes.D512.config(),
+        new LatencyTargets(firstTokenMillis, perTokenMillis, patienceMillis),
+        lengthScale,
+        microBatchTokens,
+        cores(threads),
+        quick);
+    Trace trace = csv == null ? Trace.synthetic(1, options.requests()) : Trace.read(csv);
+    Map<String, Object> figures = new LinkedHashMap<>();
+    figures.put("trace", csv == null ? "synthetic, seed 1" : csv.getFileName().toString());
+    figures.putAll(new ColocateBench(options, trace, err::println).run());
+    report(figures, json);
+    return 0;
+  }
+
+  private void report(Map<String, Object> figures, @Nullable Path json) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
     figures.forEach((name, value) -> out.printf(
         Locale.ROOT,
         "%-36s %s%n",
@@ -64,6 +137,32 @@ public final class BenchCommand {
         value instanceof Double d ? String.format(Locale.ROOT, "%.6g", d) : value));
     out.flush();
     write(json, figures);
+  }
+
+  /** Whether a full arena costs a burst of prompts anything. */
+  @Command(
+      name = "hedge",
+      description = "Measures the time to the first token of a burst of prompts while the device"
+          + " memory is full of activations, and while it is empty.",
+      mixinStandardHelpOptions = true)
+  int hedge(
+      @Option(names = "--json", paramLabel = "FILE", description = "Also writes the figures here.")
+          @Nullable
+          Path json,
+      @Option(names = "--quick", description = "Fewer rounds: ends within a minute.") boolean quick,
+      @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
+          int threads)
+      throws IOException {
+    PrintWriter err = spec.commandLine().getErr();
+    report(
+        new HedgeBench(
+                Shapes.D512.config(),
+                lora(8, new String[] {"q_proj", "v_proj"}),
+                cores(threads),
+                quick,
+                err::println)
+            .run(),
+        json);
     return 0;
   }
 
@@ -81,6 +180,12 @@ public final class BenchCommand {
       @Option(names = "--json", paramLabel = "FILE", description = "Also writes the figures here.")
           @Nullable
           Path json,
+      @Option(
+              names = "--svg",
+              paramLabel = "DIR",
+              description = "Writes pictures of the main results here.")
+          @Nullable
+          Path pictures,
       @Option(names = "--quick", description = "A few points: ends within three minutes.")
           boolean quick,
       @Option(
@@ -128,8 +233,11 @@ public final class BenchCommand {
     List<ReuseGrid.Point> points = ReuseGrid.points(quick).stream()
         .filter(point -> ReuseBench.isAmong(point, modes, lengths, memory))
         .toList();
-    write(
-        json, new ReuseBench(shape, lora(rank, targets), cores(threads), quick, line).run(points));
+    ReuseBench bench = new ReuseBench(shape, lora(rank, targets), cores(threads), quick, line);
+    write(json, bench.run(points));
+    if (pictures != null) {
+      ReusePictures.write(bench.results(), pictures);
+    }
     return 0;
   }
 

@@ -4,6 +4,7 @@ import io.alchemist.activation.Retention;
 import io.alchemist.activation.RetentionStats;
 import io.alchemist.bench.FeedbackReplay.Turn;
 import io.alchemist.cache.Coverage;
+import io.alchemist.cache.DeviceArena;
 import io.alchemist.cache.HostTier;
 import io.alchemist.cache.KvPages;
 import io.alchemist.cache.Match;
@@ -109,26 +110,32 @@ final class RetentionBench {
     Map<String, Object> run() {
       int pages = replay.allTokens();
       try (Ops ops = CpuOps.create(1, 64L * pages + (64 << 20));
-          KvPages kv = new KvPages(ops.memory(), DType.F32, 1, 1, 1, pages);
-          MemoryScope slabs = ops.memory().child("activations", limitBytes);
-          PrefixTree tree = new PrefixTree(kv, HostTier.none())) {
-        double revalued = 0;
-        for (Turn turn : replay.turns()) {
-          while (!feedback.isEmpty() && feedback.element().feedbackSeconds() <= turn.seconds()) {
-            judge(tree, feedback.remove());
-          }
-          now = turn.seconds();
-          if (now - revalued > REVALUE_SECONDS) {
-            tree.revalue();
-            revalued = now;
-          }
-          serve(tree, kv, slabs, turn);
-          if (turn.isJudged()) {
-            feedback.add(turn);
-          }
+          DeviceArena arena = new DeviceArena(ops.memory(), DType.F32, 1, 1, 1, pages, 0);
+          MemoryScope slabs = ops.memory().child("activations", limitBytes)) {
+        KvPages kv = new KvPages(arena);
+        try (PrefixTree tree = new PrefixTree(kv, HostTier.none())) {
+          run(tree, kv, slabs);
         }
       }
       return figures();
+    }
+
+    private void run(PrefixTree tree, KvPages kv, MemoryScope slabs) {
+      double revalued = 0;
+      for (Turn turn : replay.turns()) {
+        while (!feedback.isEmpty() && feedback.element().feedbackSeconds() <= turn.seconds()) {
+          judge(tree, feedback.remove());
+        }
+        now = turn.seconds();
+        if (now - revalued > REVALUE_SECONDS) {
+          tree.revalue();
+          revalued = now;
+        }
+        serve(tree, kv, slabs, turn);
+        if (turn.isJudged()) {
+          feedback.add(turn);
+        }
+      }
     }
 
     private void serve(PrefixTree tree, KvPages kv, MemoryScope slabs, Turn turn) {
@@ -156,15 +163,17 @@ final class RetentionBench {
 
     /** As the recorder does it. */
     private @Nullable Slab slab(PrefixTree tree, MemoryScope slabs, int rows, double worth) {
-      long missing = 4L * rows - (slabs.limitBytes() - slabs.usedBytes());
-      if (missing > 0) {
-        tree.evictActivations(missing, worth);
+      long most = slabs.limitBytes() - 4L * rows;
+      boolean more = most >= 0;
+      while (slabs.usedBytes() > most && more) {
+        more = tree.evictForActivations(worth);
       }
-      if (4L * rows > slabs.limitBytes() - slabs.usedBytes()) {
+      if (!more) {
         refused++;
         return null;
       }
-      return new Slab(rows, new Tensor[][] {{slabs.allocate("slab", DType.F32, rows, 1)}});
+      Tensor tensor = slabs.allocate("slab", DType.F32, rows, 1);
+      return new Slab(rows, new Tensor[][] {{tensor}}, tensor::close);
     }
 
     private @Nullable Prospect prospect(Turn turn) {

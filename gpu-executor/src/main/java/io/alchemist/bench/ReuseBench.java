@@ -27,6 +27,7 @@ import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.RandomWeights;
 import io.alchemist.weights.Trainable;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -49,6 +50,7 @@ final class ReuseBench {
   private static final int PAGE = 16;
   private static final int STEP_TOKENS = 512;
   private static final long OFFLOAD_LIMIT_NANOS = TimeUnit.SECONDS.toNanos(60);
+  private static final Duration CALIBRATION = Duration.ofSeconds(2);
   private static final int LENGTH_STEP = 256;
   private static final int BUDGET_TOKENS = 1024;
 
@@ -60,6 +62,7 @@ final class ReuseBench {
   private final long deviceBytes;
   private final Consumer<String> out;
   private final SplittableRandom random = new SplittableRandom(5);
+  private final List<ReusePoint> results = new ArrayList<>();
   private int requests;
 
   ReuseBench(Shapes shape, LoraSpec lora, int threads, boolean quick, Consumer<String> out) {
@@ -83,7 +86,6 @@ final class ReuseBench {
     figures.put("threads", threads);
     figures.put("rounds", rounds);
     out.accept(ReusePoint.header());
-    List<Map<String, Object>> measured = new ArrayList<>();
     List<Point> left = new ArrayList<>(points);
     while (!left.isEmpty()) {
       // Points of one engine: sizes of buffers follow the batch, as those of a trainer of its own
@@ -97,16 +99,21 @@ final class ReuseBench {
         warmUp(engine, first);
         for (Point point : left.stream().filter(alike).toList()) {
           ReusePoint result = measure(engine, point);
-          measured.add(result.figures());
+          results.add(result);
           out.accept(result.line());
         }
       }
       left.removeIf(alike);
     }
-    figures.put("points", measured);
+    figures.put("points", results.stream().map(ReusePoint::figures).toList());
     longest(figures);
     recordingCost(figures);
     return figures;
+  }
+
+  /** What {@link #run} measured, point by point. */
+  List<ReusePoint> results() {
+    return results;
   }
 
   private Engine engine(Mode mode, int examples, int tokens) {
@@ -132,6 +139,7 @@ final class ReuseBench {
   }
 
   private void warmUp(Engine engine, Point point) {
+    Engine.await(engine.calibrate(CALIBRATION));
     List<TrainingExample> batch = serve(engine, point);
     for (Reuse reuse : Reuse.values()) {
       HostGradient unused = Engine.await(engine.gradient(batch, reuse));
@@ -256,12 +264,12 @@ final class ReuseBench {
     figures.put("ttft_recording_off_ms_p50", off.median() * 1e3);
     figures.put("ttft_recording_on_ms_p50", on.median() * 1e3);
     figures.put("ttft_recording_ratio_p50", on.median() / off.median());
-    figures.put("ttft_recording_ratio_p99", on.quantile(0.99) / off.quantile(0.99));
+    figures.put("ttft_recording_ratio_p99", on.percentile(0.99) / off.percentile(0.99));
     out.accept(String.format(
         Locale.ROOT,
         "time to first token, recording on / off: %.3f in the median, %.3f at 99 %%",
         on.median() / off.median(),
-        on.quantile(0.99) / off.quantile(0.99)));
+        on.percentile(0.99) / off.percentile(0.99)));
   }
 
   private double firstToken(Engine engine, Recording recording) {

@@ -3,6 +3,7 @@ package io.alchemist.bench;
 import io.alchemist.bench.ReuseGrid.Point;
 import io.alchemist.train.GradientReport;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
@@ -84,6 +85,20 @@ final class ReusePoint {
   /** How far the planner's prediction was off, of the median run. */
   double predictionError() {
     return predicted.medianRatioTo(reuse) - 1;
+  }
+
+  Point point() {
+    return point;
+  }
+
+  /** Share of the tokens whose forward was reused. */
+  double share() {
+    return share;
+  }
+
+  /** Of recomputing, with checkpointing, and of reuse. */
+  List<Double> peakMegabytes() {
+    return List.of(peakRecompute / 1e6, peakCheckpoint / 1e6, peakReuse / 1e6);
   }
 
   Map<String, Object> figures() {

@@ -14,17 +14,28 @@ final class Timed {
 
   /** The middle one; single runs on a shared machine vary by a fifth. */
   double median() {
-    return quantile(0.5);
+    return percentile(0.5);
   }
 
-  /** What a share {@code q} of the times stays under; between two of them in proportion. */
+  /** The value that a share of all don't exceed, linear between neighbours: 0 gives the least, 1 the most. */
+  double percentile(double share) {
+    if (seconds.isEmpty() || !(share >= 0 && share <= 1)) {
+      throw new IllegalArgumentException("Of " + seconds.size() + " times there is no percentile "
+          + share + "; measure something, and ask for one in [0, 1].");
+    }
+    List<Double> sorted = new ArrayList<>(seconds);
+    Collections.sort(sorted);
+    double rank = share * (sorted.size() - 1);
+    int below = (int) rank;
+    int above = Math.min(below + 1, sorted.size() - 1);
+    return sorted.get(below) + (rank - below) * (sorted.get(above) - sorted.get(below));
+  }
+
+  /** The smallest value that a share {@code q} of all do not exceed. */
   double quantile(double q) {
     List<Double> sorted = new ArrayList<>(seconds);
     Collections.sort(sorted);
-    double at = q * (sorted.size() - 1);
-    int below = (int) at;
-    int above = Math.min(below + 1, sorted.size() - 1);
-    return sorted.get(below) + (at - below) * (sorted.get(above) - sorted.get(below));
+    return sorted.get(Math.max(0, (int) Math.ceil(q * sorted.size()) - 1));
   }
 
   /** The median of this over that of another, run by run: pairs taken together see the same machine. */

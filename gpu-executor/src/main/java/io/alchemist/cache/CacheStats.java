@@ -6,6 +6,7 @@ package io.alchemist.cache;
  * @param segments in the tree, those kept for a reader only included
  * @param kvTokens positions with keys and values on the device
  * @param deviceActivationBytes of the slabs that the tree refers to
+ * @param uncopiedActivationBytes of those slabs that have rows without a host copy
  * @param hostCopyBytes of the host copies made and not known to be gone
  * @param hits matches that found at least a page
  * @param misses matches that found nothing
@@ -19,6 +20,7 @@ public record CacheStats(
     int segments,
     long kvTokens,
     long deviceActivationBytes,
+    long uncopiedActivationBytes,
     long hostCopyBytes,
     long hits,
     long misses,

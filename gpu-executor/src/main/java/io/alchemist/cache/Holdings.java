@@ -33,14 +33,23 @@ final class Holdings {
   private final NavigableSet<Logged> copied = new TreeSet<>(BY_WORTH);
   /** Unpinned activations on the device only. */
   private final NavigableSet<Logged> deviceOnly = new TreeSet<>(BY_WORTH);
-  /** How many Logged of the tree refer to each slab. */
-  private final Map<Slab, int[]> slabs = new HashMap<>();
+  /** What refers to each slab. */
+  private final Map<Slab, Uses> slabs = new HashMap<>();
+
+  /** How many Logged refer to a slab, and how many of them have no host copy. */
+  private static final class Uses {
+    private int all;
+    private int uncopied;
+  }
 
   private long clock;
   private long nextHostId;
   int segments;
   long kvTokens;
   long deviceBytes;
+  /** Of slabs that can't be given up without loss. */
+  long uncopiedBytes;
+
   long hostBytes;
   long evictedPages;
   long evictedActivations;
@@ -202,17 +211,59 @@ final class Holdings {
     }
   }
 
-  /** Frees pages of segments, least recently used leaves first; returns how many are free then. */
+  // ---- making room
+
+  /** Frees blocks of the arena until so many are free or nothing is left to take; returns how many are free then. */
   int evictPages(int wanted) {
-    while (kv.freePages() < wanted && !takeable.isEmpty()) {
-      Segment s = takeable.firstEntry().getValue();
-      int before = kv.freePages();
-      freePages(s);
-      evictedPages += kv.freePages() - before;
-      dropPiecesWithoutHostCopy(s);
-      prune(s);
+    boolean more = true;
+    while (kv.freePages() < wanted && more) {
+      more = evictLeast(Double.POSITIVE_INFINITY) || evictOldestPages();
     }
     return kv.freePages();
+  }
+
+  /**
+   * Gives one thing up: a device copy of activations that have a host copy, which loses nothing; otherwise of the others what is
+   * worth least or, where keys and values hold more than their floor, the oldest pages, whichever was not used for longer.
+   *
+   * @param worth nothing is lost that is worth so many expected seconds per byte, or more
+   * @return false when there is nothing of all that
+   */
+  boolean evictLeast(double worth) {
+    if (!copied.isEmpty()) {
+      evictCopied(1);
+      return true;
+    }
+    Logged least = deviceOnly.isEmpty() ? null : deviceOnly.first();
+    Segment oldest =
+        kv.aboveFloor() && !takeable.isEmpty() ? takeable.firstEntry().getValue() : null;
+    if (oldest != null
+        && (least == null || oldest.lastUse < least.lastUse)
+        && losesOnly(oldest, worth)) {
+      return evictOldestPages();
+    }
+    if (least == null || least.worth >= worth) {
+      return false;
+    }
+    evictUncopied(least);
+    return true;
+  }
+
+  /** Whether activations that go with these pages are all worth less. */
+  private static boolean losesOnly(Segment s, double worth) {
+    return s.pieces.stream().map(Piece::logged).allMatch(l -> l.onHost() || l.worth < worth);
+  }
+
+  private boolean evictOldestPages() {
+    if (takeable.isEmpty()) {
+      return false;
+    }
+    Segment s = takeable.firstEntry().getValue();
+    evictedPages += s.pages == null ? 0 : s.pages.length;
+    freePages(s);
+    dropPiecesWithoutHostCopy(s);
+    prune(s);
+    return true;
   }
 
   // ---- activations
@@ -220,10 +271,11 @@ final class Holdings {
   /** Attaches new activations, taking a reference of the slab. */
   void attach(Segment s, int from, int count, Slab slab, int firstRow) {
     Logged logged = new Logged(from, count, slab.retain(), firstRow);
-    int[] uses = slabs.computeIfAbsent(slab, k -> new int[1]);
-    if (uses[0]++ == 0) {
+    Uses uses = slabs.computeIfAbsent(slab, k -> new Uses());
+    if (uses.all++ == 0) {
       deviceBytes += slab.sizeBytes();
     }
+    countUncopied(slab, 1);
     s.addPiece(new Piece(from, count, logged));
     touch(logged);
   }
@@ -236,17 +288,35 @@ final class Holdings {
     }
     logged.forgetSlab();
     refresh(logged);
-    int[] uses = slabs.get(slab);
-    if (uses != null && --uses[0] == 0) {
+    if (!logged.onHost()) {
+      countUncopied(slab, -1);
+    }
+    Uses uses = slabs.get(slab);
+    if (uses != null && --uses.all == 0) {
       slabs.remove(slab);
       deviceBytes -= slab.sizeBytes();
     }
     return slab.release() ? slab.sizeBytes() : 0;
   }
 
+  /** One more Logged, or one less, has its rows of a slab there only. */
+  private void countUncopied(@Nullable Slab slab, int change) {
+    Uses uses = slab == null ? null : slabs.get(slab);
+    if (slab == null || uses == null) {
+      return;
+    }
+    boolean before = uses.uncopied > 0;
+    uses.uncopied += change;
+    boolean after = uses.uncopied > 0;
+    if (before != after) {
+      uncopiedBytes += after ? slab.sizeBytes() : -slab.sizeBytes();
+    }
+  }
+
   private void dropHostCopy(Logged logged) {
     long[] ids = logged.hostIds();
     if (ids != null) {
+      countUncopied(logged.slab(), 1);
       hostBytes -= logged.hostBytes;
       logged.forgetHostCopy();
       for (long id : ids) {
@@ -264,6 +334,7 @@ final class Holdings {
   void setHostCopy(Logged logged, long[] ids, int[] fields, long bytes) {
     logged.hostCopy(ids, fields, bytes);
     hostBytes += bytes;
+    countUncopied(logged.slab(), -1);
     refresh(logged);
   }
 
@@ -292,21 +363,22 @@ final class Holdings {
     return freed;
   }
 
-  /**
-   * Gives up activations, those with a host copy first, of the others only what is worth less per byte; returns the bytes that
-   * became free.
-   */
-  long evictActivations(long wantedBytes, double worth) {
+  /** Gives up activations, those with a host copy first; returns the bytes that became free. */
+  long evictActivations(long wantedBytes) {
     long freed = evictCopied(wantedBytes);
-    while (freed < wantedBytes && !deviceOnly.isEmpty() && deviceOnly.first().worth < worth) {
-      Logged logged = deviceOnly.first();
-      List<Segment> holders = List.copyOf(logged.holders);
-      freed += dropSlab(logged);
-      evictedActivations++;
-      for (Segment s : holders) {
-        detach(s, logged);
-        prune(s);
-      }
+    while (freed < wantedBytes && !deviceOnly.isEmpty()) {
+      freed += evictUncopied(deviceOnly.first());
+    }
+    return freed;
+  }
+
+  private long evictUncopied(Logged logged) {
+    List<Segment> holders = List.copyOf(logged.holders);
+    long freed = dropSlab(logged);
+    evictedActivations++;
+    for (Segment s : holders) {
+      detach(s, logged);
+      prune(s);
     }
     return freed;
   }

@@ -271,17 +271,17 @@ public final class Mover implements AutoCloseable {
   }
 
   /**
-   * Keeps the activations on the device between two marks. Above the high one, gives up device copies of what has a host copy,
-   * down to the low one; where that is not enough, begins to offload the pieces worth most, a few at a time: what is worth little
-   * would push better ones out of a host tier that is short.
+   * Keeps the activations that only the device has between two marks: above the high one, begins to copy the pieces worth most, of
+   * equal ones the least recently used, a few at a time, until there are no more than the low one. What is worth little would push
+   * better ones out of a host tier that is short. The device copies stay until somebody needs the memory, who then finds it
+   * at once.
    */
   public void balance(long highWaterBytes, long lowWaterBytes) {
-    long bytes = tree.deviceActivationBytes();
+    long bytes = tree.uncopiedActivationBytes();
     if (bytes <= highWaterBytes) {
       return;
     }
-    holdings.evictCopied(bytes - lowWaterBytes);
-    long need = tree.deviceActivationBytes() - lowWaterBytes - movingBytes();
+    long need = bytes - lowWaterBytes - movingBytes();
     // What waits here is pinned, and its K/V pages with it: no longer a queue than keeps the copies
     // going.
     long room = 2 * maxBytesInFlight - queuedBytes;

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /** One {@link Logged} on its way to the host, layer by layer. Engine thread only. */
 final class Offload {
-  /** Consecutive rows of the block that are consecutive rows of the K/V pools. */
+  /** Consecutive rows of the block that lie in one page. */
   record KvRun(int row, int slot, int rows) {}
 
   /** One layer's block: first being copied, then being put. */
@@ -76,22 +76,12 @@ final class Offload {
           int inSegment = at - s.from;
           int rows = Math.min(piece.end() - at, pageSize - inSegment % pageSize);
           int slot = pages[inSegment / pageSize] * pageSize + inSegment % pageSize;
-          add(runs, new KvRun(logged.row(at), slot, rows));
+          runs.add(new KvRun(logged.row(at), slot, rows));
           at += rows;
         }
       }
     }
     return runs;
-  }
-
-  /** Joins runs that follow each other in both places: fewer, larger copies. */
-  private static void add(List<KvRun> runs, KvRun next) {
-    KvRun last = runs.isEmpty() ? null : runs.get(runs.size() - 1);
-    if (last != null && last.row + last.rows == next.row && last.slot + last.rows == next.slot) {
-      runs.set(runs.size() - 1, new KvRun(last.row, last.slot, last.rows + next.rows));
-    } else {
-      runs.add(next);
-    }
   }
 
   /** Nobody will read it any more, or a layer failed: no further layer is started. */

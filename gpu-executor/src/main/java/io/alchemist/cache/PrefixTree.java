@@ -216,14 +216,27 @@ public final class PrefixTree implements AutoCloseable {
   // ---- making room
 
   /**
-   * Frees K/V pages of unpinned segments, least recently used leaves first, until {@code wanted} are free or nothing is left to
-   * take. Activations of such a segment live on where they have a host copy, since that holds the keys and values too; the
-   * others go.
+   * Makes room for K/V pages until {@code wanted} are free or nothing is left to take. Device copies of activations that have a
+   * host copy go first, then other activations, which are lost, each time those worth least; of these and, as long as K/V pages
+   * hold more than their floor, the pages of unpinned segments, oldest leaves first, goes what was not used for longer. Below the
+   * floor pages go last. Activations of a segment that loses its pages live on where they have a host copy, since that holds the
+   * keys and values too.
    *
    * @return free pages now
    */
   public int evictPages(int wanted) {
     return holdings.evictPages(wanted);
+  }
+
+  /**
+   * Makes some room for new activations: gives up the one thing that is next in the order of {@link #evictPages}, but no K/V pages
+   * within their floor, and loses no activations that are worth as much.
+   *
+   * @param worth of the new ones: expected seconds per byte; infinite where others are to go in any case
+   * @return false when nothing is left to give up
+   */
+  public boolean evictForActivations(double worth) {
+    return holdings.evictLeast(worth);
   }
 
   /**
@@ -234,12 +247,7 @@ public final class PrefixTree implements AutoCloseable {
    * @return bytes that became free
    */
   public long evictActivations(long wantedBytes) {
-    return evictActivations(wantedBytes, Double.POSITIVE_INFINITY);
-  }
-
-  /** Likewise, but loses only what is worth less than so many expected seconds per byte. */
-  public long evictActivations(long wantedBytes, double worth) {
-    return holdings.evictActivations(wantedBytes, worth);
+    return holdings.evictActivations(wantedBytes);
   }
 
   /**
@@ -272,11 +280,17 @@ public final class PrefixTree implements AutoCloseable {
     return holdings.deviceBytes;
   }
 
+  /** Of these, bytes of slabs that can't be given up without loss, because some of their rows have no host copy. */
+  public long uncopiedActivationBytes() {
+    return holdings.uncopiedBytes;
+  }
+
   public CacheStats stats() {
     return new CacheStats(
         holdings.segments,
         holdings.kvTokens,
         holdings.deviceBytes,
+        holdings.uncopiedBytes,
         holdings.hostBytes,
         hits,
         misses,

@@ -8,7 +8,7 @@ package io.alchemist.cache;
 public interface Prospect {
   /**
    * Seconds that training can be expected to save by the activations of these positions: the chance that it will want them
-   * from now on, times what computing them again would take. Not negative.
+   * from now on, times what computing them again would take. Finite, and not negative.
    */
   double expectedSeconds(int from, int count);
 }

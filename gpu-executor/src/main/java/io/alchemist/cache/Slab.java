@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The activations of the rows of one forward step: a tensor for each layer and field, all with the same number of rows. What
  * the fields mean is the business of those who write and read them; a layer may lack some. Counted references, since the rows of
- * one step belong to many sequences: made with one reference, and the last release closes the tensors.
+ * one step belong to many sequences: made with one reference, and with the last the memory is given back.
  *
  * <p>Engine thread only.
  */
@@ -14,14 +14,16 @@ public final class Slab {
   private final @Nullable Tensor[][] tensors;
   private final int rows;
   private final long sizeBytes;
+  private final Runnable onRelease;
   private int references = 1;
 
   /**
-   * Takes ownership of the tensors.
+   * A slab of these tensors.
    *
-   * @param tensors by layer, then field; each owns its memory; null where the layer lacks the field
+   * @param tensors by layer, then field; null where the layer lacks the field
+   * @param onRelease gives their memory back
    */
-  public Slab(int rows, @Nullable Tensor[][] tensors) {
+  public Slab(int rows, @Nullable Tensor[][] tensors, Runnable onRelease) {
     if (rows < 1 || tensors.length == 0) {
       throw new IllegalArgumentException("A slab needs at least one layer and one row");
     }
@@ -43,6 +45,7 @@ public final class Slab {
       }
     }
     sizeBytes = bytes;
+    this.onRelease = onRelease;
   }
 
   /** One field of one layer, (rows, width of the field); null when the layer lacks it. */
@@ -99,13 +102,7 @@ public final class Slab {
     if (--references > 0) {
       return false;
     }
-    for (Tensor[] layer : tensors) {
-      for (Tensor t : layer) {
-        if (t != null) {
-          t.close();
-        }
-      }
-    }
+    onRelease.run();
     return true;
   }
 

@@ -3,8 +3,9 @@
  *
  * <h2>What there is</h2>
  *
- * {@link io.alchemist.cache.KvPages} are the pools of keys and values on the device, cut into pages. A
- * {@link io.alchemist.cache.Slab} holds the activations of the rows of one forward step. The
+ * The {@link io.alchemist.cache.DeviceArena} is the device memory that all of this shares, cut into blocks.
+ * {@link io.alchemist.cache.KvPages} are its pages of keys and values, one block each. A {@link io.alchemist.cache.Slab} holds the
+ * activations of the rows of one forward step, in other blocks. The
  * {@link io.alchemist.cache.PrefixTree} says which of them belong to which tokens at which weight version. Its segments begin
  * at page borders; a segment holds pages for its whole stretch or none, and for any part of its stretch
  * {@link io.alchemist.cache.Logged} activations. The {@link io.alchemist.cache.HostTier} holds copies of activations, with
@@ -16,7 +17,7 @@
  *   <li>A page has one owner: the sequence that allocated it, until {@code insert} hands it to the tree. A sequence that was
  *       given pages by a {@code match} only borrows them, for as long as the match is open.
  *   <li>A slab has counted references: its maker's, those of {@link io.alchemist.cache.Recorded} on their way in, and one for
- *       each Logged on the device. Its memory goes with the last, so one long-lived row keeps its whole step's slab alive.
+ *       each Logged on the device. Its blocks become free with the last, so one long-lived row keeps its whole step's slab alive.
  *   <li>A Logged belongs to the segments that show a part of it (more than one once a segment was split) and to the coverages
  *       that are reading it. When the last of these goes, its slab reference is released and its host blocks are removed.
  *   <li>A host block belongs to its tier, which may lose it at any time. A reader holds it by a
@@ -49,14 +50,30 @@
  * activations are worth, {@link io.alchemist.cache.Prospect}s say: expected seconds per byte, summed over the requests that have
  * them in their prompts. {@link io.alchemist.cache.PrefixTree#revalue} brings that up to date.
  *
+ * <p>Activations use what keys and values leave of the arena. A sequence that needs a page gets it at once, whatever is there:
+ * giving something up is taking it off a list. In this order:
+ *
  * <ul>
- *   <li>Pages are taken from unpinned segments without children on the device, least recently used first: a path loses its end
- *       before its beginning, and the positions with keys and values on the device always reach back to position 0. The
- *       activations there live on if they have a host copy, which holds the keys and values too, and go otherwise: without
- *       keys and values they are of no use.
- *   <li>Device copies of activations are given up first where a host copy exists, which loses nothing, then where none does; what
- *       is worth least goes first, and among equals what was not used for longest.
- *   <li>The mover copies ahead of need, between two water marks, so that serving finds copies to drop and never waits.
+ *   <li>Device copies of activations that have a host copy, which loses nothing; what is worth least first, among equals what was
+ *       not used for longest.
+ *   <li>While keys and values hold more than their floor: the pages not used for longest or the activations without a host copy
+ *       worth least, whichever of the two was not used for longer. Both come of the same requests, so neither crowds the other
+ *       out. Up to their floor keys and values are safe from activations: a prefix found again saves serving time, which
+ *       is worth more than training time.
+ *   <li>Activations without a host copy, which are lost, in the same order among themselves; then the remaining pages, if it is for
+ *       pages.
+ *   <li>Last, what running sequences have recorded and the tree doesn't have yet.
+ * </ul>
+ *
+ * <p>What is pinned stays. Slabs together, pinned or not, never hold the floor of keys and values. For a new slab no activations
+ * are lost that are worth as much as its own; rather, its step is not recorded.
+ *
+ * <ul>
+ *   <li>Pages are taken from unpinned segments without children on the device: a path loses its end before its beginning, and the
+ *       positions with keys and values on the device always reach back to position 0. The activations there live on if they have
+ *       a host copy, which holds the keys and values too, and go otherwise: without keys and values they are of no use.
+ *   <li>The mover copies ahead of need, between two water marks, what is worth most first, so that there are copies to drop; the
+ *       device copies stay until somebody needs the memory.
  *   <li>Host memory spills its least recently used blocks to disk, and disk drops its oldest.
  *   <li>A segment of which nothing is left is removed.
  * </ul>

@@ -8,6 +8,7 @@ import io.alchemist.metrics.Metrics;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.cpu.CpuOps;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -31,6 +32,8 @@ final class ModelOptions {
   @Nullable
   Long memoryMegabytes;
 
+  private static final Duration CALIBRATION = Duration.ofSeconds(2);
+
   /** Opens the model. */
   LoadedModel open() {
     return LoadedModel.open(model == null ? embedded() : model);
@@ -45,11 +48,15 @@ final class ModelOptions {
     long bytes = memoryBytes();
     Ops ops = CpuOps.create(threads, bytes);
     try {
-      return new Engine(
+      Engine engine = new Engine(
           EngineDefaults.of(loaded.checkpoint().config(), bytes, learning, loaded.endOfTurn()),
           ops,
           loaded.checkpoint(),
           metrics);
+      if (learning != null) {
+        Engine.await(engine.calibrate(CALIBRATION));
+      }
+      return engine;
     } catch (RuntimeException e) {
       ops.close();
       throw e;

@@ -5,6 +5,7 @@ import io.alchemist.activation.Retention;
 import io.alchemist.activation.RetentionStats;
 import io.alchemist.cache.ArenaHostTier;
 import io.alchemist.cache.BlockLayout;
+import io.alchemist.cache.DeviceArena;
 import io.alchemist.cache.DiskTier;
 import io.alchemist.cache.HostTier;
 import io.alchemist.cache.KvPages;
@@ -31,6 +32,7 @@ import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.WeightSource;
 import io.alchemist.weights.WeightStore;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -62,6 +64,8 @@ public final class Engine implements AutoCloseable {
   private final Deque<AutoCloseable> parts = new ArrayDeque<>();
   private final Ops ops;
   private final WeightStore store;
+  private final DeviceArena arena;
+  private final int kvTokens;
   private final PrefixTree tree;
   private final ActivationRecorder recorder;
   private final HostTier host;
@@ -106,28 +110,30 @@ public final class Engine implements AutoCloseable {
       this.plan = MemoryPlan.of(model, config);
       this.turns = new TurnLog(config.keptTurns());
       CacheConfig cache = config.cache();
-      KvPages kv = own(new KvPages(
+      this.arena = own(new DeviceArena(
           ops.memory(),
           DType.F32,
           model.layers(),
           model.kvDim(),
           cache.pageTokens(),
-          cache.kvTokens() / cache.pageTokens()));
+          cache.floorPages(),
+          cache.sharedBytes()));
+      KvPages kv = new KvPages(arena);
+      this.kvTokens = (int) Math.min(Integer.MAX_VALUE, (long) kv.pageCount() * kv.pageSize());
       this.tree = new PrefixTree(kv, host);
       this.store =
           own(new WeightStore(ops, ops.memory(), source, config.keptVersions(), tree::dropVersion));
       Transformer transformer = own(new Transformer(ops, ops.memory(), model));
-      this.recorder = own(new ActivationRecorder(
-          ops.memory(),
+      this.recorder = new ActivationRecorder(
+          arena,
           model,
           tree,
           recordedFields(),
-          config.learning() == null ? SavePlan.A : config.learning().recorded(),
-          cache.activationBytes()));
+          config.learning() == null ? SavePlan.A : config.learning().recorded());
       own(tree);
       BlockLayout layout = blockLayout(model);
       this.mover =
-          own(new Mover(tree, host, layout, ops, Math.max(1, cache.activationBytes() / 4)));
+          own(new Mover(tree, host, layout, ops, Math.max(1, arena.activationLimitBytes() / 4)));
       this.retention = config.learning() == null
           ? null
           : new Retention(
@@ -156,7 +162,7 @@ public final class Engine implements AutoCloseable {
           server,
           learner == null ? null : learner.trainer(),
           mover,
-          cache.activationBytes(),
+          arena,
           budget,
           engineMetrics,
           () -> refresh(engineMetrics));
@@ -291,9 +297,6 @@ public final class Engine implements AutoCloseable {
           null,
           "This engine is shutting down and takes no more requests; send it to another.");
     }
-    long kvTokens = (long) config.cache().kvTokens()
-        / config.cache().pageTokens()
-        * config.cache().pageTokens();
     Server.check(request, model.maxPositions(), model.vocabSize(), kvTokens);
     return loop.call(() -> {
       server.submit(request, listener);
@@ -303,13 +306,7 @@ public final class Engine implements AutoCloseable {
 
   /** Tokens that an answer can have at most after a prompt of that length; at least one. */
   public int longestAnswer(int promptTokens) {
-    return Math.max(1, Math.min(model.maxPositions(), kvTokens()) - promptTokens);
-  }
-
-  private int kvTokens() {
-    return config.cache().kvTokens()
-        / config.cache().pageTokens()
-        * config.cache().pageTokens();
+    return Math.max(1, Math.min(model.maxPositions(), kvTokens) - promptTokens);
   }
 
   /** Ends a completion early. Does nothing when it has ended. */
@@ -329,6 +326,19 @@ public final class Engine implements AutoCloseable {
     }
     CompletableFuture<Void> unused = loop.call(() -> {
       retention.feedback(turnId);
+      return null;
+    });
+  }
+
+  /**
+   * Measures how fast this device computes the parts of a training pass, by gradients of made-up examples that change nothing,
+   * so that the planner's first choices are as good as later ones. Keeps the engine's thread: to be called before it serves.
+   *
+   * @param limit about how long it may take
+   */
+  public CompletableFuture<Void> calibrate(Duration limit) {
+    return loop.call(() -> {
+      learning().calibrate(limit.toNanos());
       return null;
     });
   }
@@ -524,7 +534,9 @@ public final class Engine implements AutoCloseable {
         server.stats(),
         tree.stats(),
         mover.stats(),
-        recorder.usedBytes(),
+        arena.sizeBytes(),
+        arena.kvBytes(),
+        arena.activationBytes(),
         recorder.refusedRows(),
         host.usedBytes(),
         host.diskBytes(),
@@ -535,7 +547,7 @@ public final class Engine implements AutoCloseable {
         learner == null ? GradientReport.NOTHING : learner.trainer().total(),
         learner == null ? 0 : learner.steps(),
         learner == null ? Double.NaN : learner.lastLoss(),
-        budget.predictionError(),
+        budget.times(),
         retention == null ? RetentionStats.NOTHING : retention.stats());
   }
 
@@ -546,6 +558,10 @@ public final class Engine implements AutoCloseable {
 
   PrefixTree tree() {
     return tree;
+  }
+
+  DeviceArena arena() {
+    return arena;
   }
 
   Mover mover() {

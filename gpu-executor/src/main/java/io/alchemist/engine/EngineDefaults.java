@@ -23,7 +23,8 @@ public final class EngineDefaults {
 
   /**
    * Splits the memory: what the model and the steps need first; of the rest a third for keys and values, and where something
-   * is learnt a quarter for activations on the device and another on the host.
+   * is learnt a quarter for activations, which also use half of what keys and values have while those don't need it; and a quarter
+   * for activations on the host.
    *
    * @throws io.alchemist.tensor.DeviceMemoryException when the rest holds no context
    */
@@ -51,10 +52,11 @@ public final class EngineDefaults {
     long activationBytes = learning == null
         ? 0
         : Math.min(rest / 4, Activations.bytesPerRow(model) * model.layers() * kvTokens);
+    long floor = learning == null ? kvTokens : Math.max(model.maxPositions(), kvTokens / 2);
     CacheConfig cache = new CacheConfig(
         PAGE_TOKENS,
-        pages((int) Math.min(kvTokens, Integer.MAX_VALUE / 2)),
-        activationBytes,
+        pages((int) Math.min(floor, Integer.MAX_VALUE / 2)),
+        activationBytes + (kvTokens - floor) * kvTokenBytes,
         activationBytes,
         0,
         null);

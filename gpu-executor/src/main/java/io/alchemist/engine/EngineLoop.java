@@ -1,5 +1,6 @@
 package io.alchemist.engine;
 
+import io.alchemist.cache.DeviceArena;
 import io.alchemist.cache.Mover;
 import io.alchemist.serve.RequestException;
 import io.alchemist.serve.Server;
@@ -35,7 +36,7 @@ final class EngineLoop implements AutoCloseable {
   private final Server server;
   private final @Nullable Trainer trainer;
   private final Mover mover;
-  private final long activationBytes;
+  private final DeviceArena arena;
   private final StepBudget budget;
   private final EngineMetrics metrics;
   private final Runnable refreshStatus;
@@ -50,14 +51,14 @@ final class EngineLoop implements AutoCloseable {
       Server server,
       @Nullable Trainer trainer,
       Mover mover,
-      long activationBytes,
+      DeviceArena arena,
       StepBudget budget,
       EngineMetrics metrics,
       Runnable refreshStatus) {
     this.server = server;
     this.trainer = trainer;
     this.mover = mover;
-    this.activationBytes = activationBytes;
+    this.arena = arena;
     this.budget = budget;
     this.metrics = metrics;
     this.refreshStatus = refreshStatus;
@@ -153,7 +154,7 @@ final class EngineLoop implements AutoCloseable {
     woken.set(false);
     runCommands();
     mover.poll();
-    mover.balance(activationBytes * 3 / 4, activationBytes / 2);
+    copyAhead();
     if (System.nanoTime() - refreshedNanos > STATUS_NANOS) {
       refreshStatus.run();
       refreshedNanos = System.nanoTime();
@@ -172,6 +173,18 @@ final class EngineLoop implements AutoCloseable {
       if (command != null) {
         command.run();
       }
+    }
+  }
+
+  /**
+   * Sees to it that of what keys and values leave to activations, a quarter to a half is free or has a host copy, so that they
+   * get it back at once and nothing is lost. While a prompt is being prefilled no copy begins: it would take time from it.
+   */
+  private void copyAhead() {
+    if (server.demand().prompts() == 0) {
+      long share = arena.activationLimitBytes();
+      long room = Math.min(share, arena.sizeBytes() - arena.kvBytes());
+      mover.balance(Math.max(0, room - share / 4), Math.max(0, room - share / 2));
     }
   }
 
@@ -215,7 +228,7 @@ final class EngineLoop implements AutoCloseable {
   }
 
   private boolean fits(Trainer ready) {
-    return budget.allows(ready.nextSlice(), ready.rows(), server.isPrefilling(), System.nanoTime());
+    return budget.allows(ready.nextSlice(), ready.rows(), server.demand(), System.nanoTime());
   }
 
   /** Ends the loop after its current turn and waits for it; then fails what was still asked for. */

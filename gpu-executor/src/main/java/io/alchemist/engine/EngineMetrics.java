@@ -92,8 +92,14 @@ final class EngineMetrics {
         s -> s.cache().kvTokens());
     gauge(
         engine,
+        "alchemist_arena_bytes",
+        "Device memory that keys, values and activations share.",
+        EngineStatus::arenaBytes);
+    gauge(engine, "alchemist_kv_bytes", "Of it, what keys and values have.", EngineStatus::kvBytes);
+    gauge(
+        engine,
         "alchemist_activation_bytes",
-        "Device memory of recorded activations.",
+        "Of it, what recorded activations have.",
         EngineStatus::activationBytes);
     gauge(engine, "alchemist_host_bytes", "Host memory of activations.", EngineStatus::hostBytes);
     gauge(
@@ -117,11 +123,7 @@ final class EngineMetrics {
         "alchemist_feedback_expected",
         "Turns so far that were expected to get feedback, by which activations are kept.",
         s -> s.retention().expectedFeedback());
-    gauge(
-        engine,
-        "alchemist_step_prediction_error",
-        "Mean relative error of the predicted time of a decoding step, by which training is let in.",
-        EngineStatus::stepPredictionError);
+    StepTimes.KINDS.forEach(kind -> predictionError(engine, kind));
     gauge(
         engine, "alchemist_training_loss", "Mean loss of the last update.", EngineStatus::meanLoss);
   }
@@ -129,6 +131,16 @@ final class EngineMetrics {
   private void gauge(
       Engine engine, String name, String help, ToDoubleFunction<EngineStatus> value) {
     metrics.gauge(name, help, () -> value.applyAsDouble(engine.lastStatus()));
+  }
+
+  private void predictionError(Engine engine, String kind) {
+    metrics
+        .gauges(
+            "alchemist_step_prediction_error",
+            "Mean relative error of the predicted time of a step of serving or a slice of training.",
+            "kind")
+        .labels(kind)
+        .follow(() -> engine.lastStatus().times().errors().getOrDefault(kind, Double.NaN));
   }
 
   void step(StepReport report, long nanos) {

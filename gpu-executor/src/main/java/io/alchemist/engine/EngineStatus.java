@@ -15,7 +15,9 @@ import java.util.List;
  * @param server serving
  * @param cache the prefix tree
  * @param mover copies to the host
- * @param activationBytes device memory of recorded activations
+ * @param arenaBytes device memory that keys, values and activations share
+ * @param kvBytes what keys and values have of it
+ * @param activationBytes what recorded activations have of it
  * @param refusedRows prefill rows not recorded for want of memory
  * @param hostBytes host memory of activations
  * @param diskBytes disk behind it
@@ -26,7 +28,7 @@ import java.util.List;
  * @param trained all examples whose gradient was added up
  * @param steps updates of the weights
  * @param meanLoss of the last update's batch; not a number before
- * @param stepPredictionError mean relative error of the predicted time of a decoding step
+ * @param times where its time went, and how well that was foretold
  * @param retention what is expected of feedback, and what has come
  */
 public record EngineStatus(
@@ -35,6 +37,8 @@ public record EngineStatus(
     ServerStats server,
     CacheStats cache,
     MoverStats mover,
+    long arenaBytes,
+    long kvBytes,
     long activationBytes,
     long refusedRows,
     long hostBytes,
@@ -46,5 +50,5 @@ public record EngineStatus(
     GradientReport trained,
     int steps,
     double meanLoss,
-    double stepPredictionError,
+    StepTimes times,
     RetentionStats retention) {}

@@ -32,4 +32,21 @@ public record HostGradient(Map<ParameterId, float[]> values, GradientReport repo
     }
     return norm == 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
   }
+
+  /** The cosine of the angle to another gradient: 1 where both point the same way; not a number where one is 0. */
+  public double cosine(HostGradient other) {
+    double product = 0;
+    double mine = 0;
+    double theirs = 0;
+    for (Map.Entry<ParameterId, float[]> entry : other.values.entrySet()) {
+      float[] right = entry.getValue();
+      float[] left = values.getOrDefault(entry.getKey(), new float[right.length]);
+      for (int i = 0; i < right.length; i++) {
+        product += (double) left[i] * right[i];
+        mine += (double) left[i] * left[i];
+        theirs += (double) right[i] * right[i];
+      }
+    }
+    return product / Math.sqrt(mine * theirs);
+  }
 }

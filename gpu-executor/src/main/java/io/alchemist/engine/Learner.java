@@ -84,6 +84,14 @@ final class Learner implements AutoCloseable {
     return lastLoss;
   }
 
+  /** See {@link Trainer#calibrate}. */
+  void calibrate(long limitNanos) {
+    try (GradientSum thrownAway =
+        new GradientSum(sum.gradient().zerosLike(ops, scope, "gradient thrown away"))) {
+      trainer.calibrate(limitNanos, thrownAway);
+    }
+  }
+
   /** Adds the gradient of examples up and steps as soon as that is done, before anything else is added. */
   CompletableFuture<TrainingStep> train(List<TrainingExample> examples) {
     return accumulate(examples, Reuse.LOGGED).thenApply(report -> step());

@@ -34,10 +34,10 @@ public final class MemoryPlan {
     MemoryPlan plan = new MemoryPlan(config.deviceBytes());
     LearningConfig learning = config.learning();
     plan.parts.put("weights", weights(model, config));
-    plan.parts.put(
-        "keys and values",
-        2L * FLOAT * model.layers() * model.kvDim() * config.cache().kvTokens());
-    plan.parts.put("activations", config.cache().activationBytes());
+    CacheConfig cache = config.cache();
+    long page = cache.pageBytes(model);
+    plan.parts.put("keys and values", cache.floorPages() * page);
+    plan.parts.put("shared with activations", cache.sharedBytes() / page * page);
     plan.parts.put("serving", serving(model, config));
     if (learning != null) {
       plan.parts.put("gradients and optimizer", optimizer(model, learning.trainable()));
@@ -94,8 +94,8 @@ public final class MemoryPlan {
   private static long trainer(ModelConfig model, LearningConfig learning) {
     long rows = learning.trainer().microBatchTokens();
     long perRow = Activations.bytesPerRow(model) + 2L * FLOAT * model.kvDim();
-    // All layers where nothing is reused; two layers on their way from the host.
-    return rows * (perRow * (model.layers() + 2) + 3 * layerBytes(model))
+    // All layers where nothing is reused; two on their way from the host, one being restored.
+    return rows * (perRow * (model.layers() + 3) + 2 * layerBytes(model))
         + (long) FLOAT * learning.trainer().maxLogits();
   }
 

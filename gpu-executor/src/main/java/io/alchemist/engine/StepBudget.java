@@ -1,56 +1,92 @@
 package io.alchemist.engine;
 
+import io.alchemist.activation.TimeModel;
+import io.alchemist.serve.Demand;
 import io.alchemist.serve.Server.StepReport;
 import io.alchemist.train.SliceKind;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 
 /**
- * Decides whether a slice of training fits before the next token is due. It learns how long a slice of each kind and a step of decoding
- * take, as running means, and keeps the time at which each answer's last token was given. Engine thread.
+ * Decides whether a slice of training may run before the next step of serving. It learns how long steps and slices take, and
+ * knows when each answer's next token is due. Engine thread.
  *
- * <p>While anything is being prefilled, training waits until that has finished, not merely begun.
+ * <ul>
+ *   <li>While any prompt waits or is prefilled, training waits until that has finished, not merely begun.
+ *   <li>Where answers are decoded, a slice runs if by prediction the next token of each is still in time after it: both since
+ *       the one before and on the average of the whole answer, so that who was held up by others' prefill catches up first.
+ *   <li>After half its patience, training may take a slice between two steps of prefill as well, if by prediction all that
+ *       is to be prefilled still meets the targets of first and next tokens after it.
+ *   <li>After its patience it takes one all the same. So starvation is bounded: one slice in that time under any load.
+ * </ul>
  */
 final class StepBudget {
-  /** Weight of the newest measurement. */
-  private static final double NEWEST = 0.2;
-
   private final LatencyTargets targets;
-  private final Map<String, Long> lastTokenNanos = new HashMap<>();
-  private double decodeNanos;
-  private final Map<SliceKind, Double> nanosPerRow = new EnumMap<>(SliceKind.class);
-  private double predictionError;
+  private final Map<String, Answer> answers = new HashMap<>();
+  /** By rows, pairs of query and key, steps: the products' time first. */
+  private final TimeModel prefill = new TimeModel(3);
+  /** By steps, rows, pairs: reading the weights comes first, whatever the rows. */
+  private final TimeModel decode = new TimeModel(3);
+  /** By rows and slices. */
+  private final Map<SliceKind, TimeModel> slices = new EnumMap<>(SliceKind.class);
+
+  private long servingNanos;
+  private long trainingNanos;
   private long lastSliceNanos = System.nanoTime();
 
   StepBudget(LatencyTargets targets) {
     this.targets = targets;
   }
 
+  /** When an answer got tokens. */
+  private static final class Answer {
+    private final long firstNanos;
+    private long lastNanos;
+    private int tokens;
+
+    Answer(long firstNanos) {
+      this.firstNanos = firstNanos;
+    }
+
+    double nextDueNanos(double perTokenNanos) {
+      return Math.min((double) lastNanos, firstNanos + (tokens - 1) * perTokenNanos)
+          + perTokenNanos;
+    }
+  }
+
   /** Takes note of a step. */
   void stepTook(StepReport step, long nowNanos, long nanos) {
+    servingNanos += nanos;
     for (String id : step.tokensFor()) {
-      lastTokenNanos.put(id, nowNanos);
+      Answer answer = answers.computeIfAbsent(id, first -> new Answer(nowNanos));
+      answer.lastNanos = nowNanos;
+      answer.tokens++;
     }
-    if (step.prefillRows() == 0 && step.decodeRows() > 0) {
-      if (decodeNanos > 0) {
-        predictionError = mean(predictionError, Math.abs(decodeNanos - nanos) / (double) nanos);
-      }
-      decodeNanos = mean(decodeNanos, (double) nanos);
+    if (step.prefillRows() > 0) {
+      prefill.observe(nanos, step.rows(), (double) step.pairs(), 1);
+    } else if (step.decodeRows() > 0) {
+      decode.observe(nanos, 1, step.decodeRows(), (double) step.pairs());
     }
   }
 
   /** Takes note of a slice over {@code rows} rows. */
   void sliceTook(SliceKind kind, int rows, long nowNanos, long nanos) {
+    trainingNanos += nanos;
     lastSliceNanos = nowNanos;
     if (rows > 0) {
-      nanosPerRow.merge(kind, (double) nanos / rows, StepBudget::mean);
+      model(kind).observe(nanos, rows, 1);
     }
+  }
+
+  private TimeModel model(SliceKind kind) {
+    return slices.computeIfAbsent(kind, k -> new TimeModel(2));
   }
 
   /** Forgets an answer that has ended. */
   void ended(String id) {
-    lastTokenNanos.remove(id);
+    answers.remove(id);
   }
 
   /** Notes that there was nothing to train, so nobody is kept waiting. */
@@ -58,31 +94,54 @@ final class StepBudget {
     lastSliceNanos = nowNanos;
   }
 
-  /** Whether a slice over {@code rows} rows leaves the next token in time, or training has waited long enough. */
-  boolean allows(SliceKind kind, int rows, boolean prefilling, long nowNanos) {
-    if (nowNanos - lastSliceNanos > targets.trainingPatienceMillis() * 1e6) {
+  /** Whether a slice over {@code rows} rows leaves what serving is asked for in time, or training has waited long enough. */
+  boolean allows(SliceKind kind, int rows, Demand demand, long nowNanos) {
+    double waited = nowNanos - lastSliceNanos;
+    double patience = targets.trainingPatienceMillis() * 1e6;
+    if (waited > patience) {
       return true;
     }
-    if (prefilling) {
+    if (demand.prompts() > 0 && waited <= patience / 2) {
       return false;
     }
-    if (lastTokenNanos.isEmpty()) {
-      return true;
-    }
-    long oldest = Long.MAX_VALUE;
-    for (long at : lastTokenNanos.values()) {
-      oldest = Math.min(oldest, at);
-    }
-    double dueNanos = oldest + targets.perTokenMillis() * 1e6;
-    return nowNanos + nanosPerRow.getOrDefault(kind, 0.0) * rows + decodeNanos <= dueNanos;
+    double ends = nowNanos + model(kind).predict(rows, 1) + predict(demand);
+    return ends <= tokenDueNanos() && ends <= firstTokenDueNanos(demand);
   }
 
-  /** Mean relative error of the predicted time of a decoding step. */
-  double predictionError() {
-    return predictionError;
+  /** Time of all that is to be prefilled, in one step, and of one step of decoding. */
+  private double predict(Demand demand) {
+    double nanos = 0;
+    if (demand.prompts() > 0) {
+      nanos += prefill.predict((double) demand.prefillRows(), (double) demand.prefillPairs(), 1);
+    }
+    if (demand.decodeRows() > 0) {
+      nanos += decode.predict(1, demand.decodeRows(), (double) demand.decodePairs());
+    }
+    return nanos;
   }
 
-  private static double mean(double before, double now) {
-    return before == 0 ? now : before + NEWEST * (now - before);
+  private double tokenDueNanos() {
+    double due = Double.POSITIVE_INFINITY;
+    for (Answer answer : answers.values()) {
+      due = Math.min(due, answer.nextDueNanos(targets.perTokenMillis() * 1e6));
+    }
+    return due;
+  }
+
+  private double firstTokenDueNanos(Demand demand) {
+    return demand.prompts() == 0
+        ? Double.POSITIVE_INFINITY
+        : demand.oldestPromptNanos() + targets.firstTokenMillis() * 1e6;
+  }
+
+  /** Where the time went, and how well it was foretold. */
+  StepTimes times() {
+    Map<String, Double> errors = new HashMap<>();
+    StepTimes.KINDS.forEach(kind -> errors.put(kind, Double.NaN));
+    errors.put("prefill", prefill.error());
+    errors.put("decode", decode.error());
+    slices.forEach(
+        (kind, model) -> errors.put(kind.name().toLowerCase(Locale.ROOT), model.error()));
+    return new StepTimes(servingNanos, trainingNanos, errors);
   }
 }

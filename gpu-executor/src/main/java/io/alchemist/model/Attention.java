@@ -9,7 +9,6 @@ import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
-import java.util.List;
 import java.util.Set;
 
 /** The first half of a decoder layer: mid = x + O(attention(rope(Q n), rope(K n), V n)), n = norm(x). */
@@ -103,121 +102,94 @@ final class Attention {
   }
 
   /**
-   * Turns the gradient of mid into that of x, in place.
+   * From the gradient of mid to those of queries, keys and values after rotation. Keys and values of a position have a part of
+   * their gradient from each row that sees it: they are complete when this has run for all.
    *
-   * @param saved activations of each block of {@code batch}
-   * @param d (T, C); zero in rows from A on
+   * @param block the rows, with a gradient on their output
+   * @param a activations of the rows
+   * @param d (T, C): the gradient of mid, read
    * @param keys of every position that a row sees (slots, G)
    * @param values likewise
-   * @param inputWanted whether the gradient of x is wanted; if not, d is left as it is
+   * @param into queries' gradient is written, those of keys and values are added to; not touched where {@code needs} says so
    */
-  void backward(
+  void backwardOutput(
       int layer,
       LayerWeights w,
-      BackwardBatch batch,
-      List<Activations> saved,
+      RowBlock block,
+      Activations a,
       Tensor d,
       Tensor keys,
       Tensor values,
-      boolean inputWanted,
+      BackwardNeeds needs,
+      AttentionGradients into,
       ParameterSet gradient,
       Workspace work) {
-    int rows = batch.rows();
-    int active = batch.activeRows();
-    Tensor dGain = gradient.find(ParameterId.attentionNorm(layer));
-    boolean projectionsTrained = LinearMath.needsInput(layer, LinearLayer.Q, gradient.ids())
+    Tensor attended =
+        LinearMath.needsInput(layer, LinearLayer.O, gradient.ids()) ? a.attended() : null;
+    Tensor dAttended =
+        needs.projections() ? work.queries("attended gradient", block.rows()) : null; // (T, Q)
+    linear.backward(layer, LinearLayer.O, w.o(), attended, d, 0, dAttended, gradient, work);
+    RaggedBatch sees = block.attention();
+    if (dAttended != null && sees != null) {
+      ops.attentionGradient(
+          a.q(),
+          keys,
+          values,
+          sees,
+          config.headDim(),
+          a.attended(),
+          a.logSumExp(),
+          dAttended,
+          into.queries().rows(block.firstRow(), block.rows()),
+          into.keys(),
+          into.values());
+    }
+  }
+
+  /**
+   * From the gradients of queries, keys and values to that of x, which is added to what comes down the residual.
+   *
+   * @param block the rows; those without attention have no gradient on their queries
+   * @param positions I32 (1, rows of the block)
+   * @param a activations of the rows, of which the input is read
+   * @param d (T, C): the gradient of mid becomes that of x; left as it is where that is not wanted
+   * @param from complete gradients; those of the block's rows are overwritten
+   */
+  void backwardInput(
+      int layer,
+      LayerWeights w,
+      RowBlock block,
+      Tensor positions,
+      Activations a,
+      Tensor d,
+      BackwardNeeds needs,
+      AttentionGradients from,
+      ParameterSet gradient,
+      Workspace work) {
+    int rows = block.rows();
+    Tensor dK = from.keys().rows(block.firstRow(), rows); // (T, G)
+    Tensor dV = from.values().rows(block.firstRow(), rows); // (T, G)
+    ops.ropeGradient(dK, positions, rope);
+    Tensor normed = null;
+    if (LinearMath.needsInput(layer, LinearLayer.Q, gradient.ids())
         || LinearMath.needsInput(layer, LinearLayer.K, gradient.ids())
-        || LinearMath.needsInput(layer, LinearLayer.V, gradient.ids());
-    boolean normedGradientWanted = inputWanted || dGain != null;
-    boolean below = normedGradientWanted || projectionsTrained;
-
-    Tensor attended = LinearMath.needsInput(layer, LinearLayer.O, gradient.ids())
-        ? attended(batch, saved, work)
-        : null;
-    Tensor dAttended = below ? work.queries("attended gradient", active) : null; // (A, Q)
-    linear.backward(
-        layer, LinearLayer.O, w.o(), attended, d.rows(0, active), 0, dAttended, gradient, work);
-    if (dAttended == null) {
-      return;
+        || LinearMath.needsInput(layer, LinearLayer.V, gradient.ids())) {
+      normed = work.hidden("normed", rows);
+      ops.rmsNorm(a.x(), w.attentionNorm(), config.normEpsilon(), normed);
     }
-
-    Tensor dQ = work.queries("q gradient", active); // (A, Q)
-    Tensor dK = work.keys("k gradient", rows); // (T, G)
-    Tensor dV = work.keys("v gradient", rows); // (T, G)
-    ops.fill(dK, 0);
-    ops.fill(dV, 0);
-    for (int i = 0; i < batch.blocks().size(); i++) {
-      RowBlock block = batch.blocks().get(i);
-      RaggedBatch sees = block.attention();
-      if (sees != null) {
-        Activations a = saved.get(i);
-        ops.attentionGradient(
-            a.q(),
-            keys,
-            values,
-            sees,
-            config.headDim(),
-            a.attended(),
-            a.logSumExp(),
-            dAttended.rows(block.firstRow(), block.rows()),
-            dQ.rows(block.firstRow(), block.rows()),
-            dK,
-            dV);
-      }
-    }
-    ops.ropeGradient(dQ, batch.positions().view(0, 1, active), rope);
-    ops.ropeGradient(dK, batch.positions(), rope);
-
-    Tensor normed = projectionsTrained ? normed(w, batch, saved, work) : null;
-    Tensor normedActive = normed == null ? null : normed.rows(0, active);
-    Tensor dNormed = normedGradientWanted ? work.hidden("normed gradient", rows) : null; // (T, C)
-    Tensor dNormedActive = dNormed == null ? null : dNormed.rows(0, active);
+    Tensor dGain = gradient.find(ParameterId.attentionNorm(layer));
+    Tensor dNormed =
+        needs.input() || dGain != null ? work.hidden("normed gradient", rows) : null; // (T, C)
     linear.backward(layer, LinearLayer.K, w.k(), normed, dK, 0, dNormed, gradient, work);
     linear.backward(layer, LinearLayer.V, w.v(), normed, dV, 1, dNormed, gradient, work);
-    linear.backward(
-        layer, LinearLayer.Q, w.q(), normedActive, dQ, 1, dNormedActive, gradient, work);
-    if (dNormed == null) {
-      return;
+    if (block.attention() != null) {
+      Tensor dQ = from.queries().rows(block.firstRow(), rows); // (T, Q)
+      ops.ropeGradient(dQ, positions, rope);
+      linear.backward(layer, LinearLayer.Q, w.q(), normed, dQ, 1, dNormed, gradient, work);
     }
-    for (int i = 0; i < batch.blocks().size(); i++) {
-      RowBlock block = batch.blocks().get(i);
-      ops.rmsNormGradient(
-          saved.get(i).x(),
-          w.attentionNorm(),
-          config.normEpsilon(),
-          dNormed.rows(block.firstRow(), block.rows()),
-          d.rows(block.firstRow(), block.rows()), // the residual's gradient is there already
-          dGain);
+    if (dNormed != null) {
+      // The residual's gradient is in d already.
+      ops.rmsNormGradient(a.x(), w.attentionNorm(), config.normEpsilon(), dNormed, d, dGain);
     }
-  }
-
-  /** attention's output of all active rows together (A, Q). */
-  private Tensor attended(BackwardBatch batch, List<Activations> saved, Workspace work) {
-    if (batch.blocks().get(0).rows() == batch.activeRows()) {
-      return saved.get(0).attended();
-    }
-    Tensor all = work.queries("attended", batch.activeRows());
-    for (int i = 0; i < batch.blocks().size(); i++) {
-      RowBlock block = batch.blocks().get(i);
-      if (block.attention() != null) {
-        ops.copy(saved.get(i).attended(), all.rows(block.firstRow(), block.rows()));
-      }
-    }
-    return all;
-  }
-
-  /** norm(x) of all rows together (T, C). */
-  private Tensor normed(
-      LayerWeights w, BackwardBatch batch, List<Activations> saved, Workspace work) {
-    Tensor normed = work.hidden("normed", batch.rows());
-    for (int i = 0; i < batch.blocks().size(); i++) {
-      RowBlock block = batch.blocks().get(i);
-      ops.rmsNorm(
-          saved.get(i).x(),
-          w.attentionNorm(),
-          config.normEpsilon(),
-          normed.rows(block.firstRow(), block.rows()));
-    }
-    return normed;
   }
 }

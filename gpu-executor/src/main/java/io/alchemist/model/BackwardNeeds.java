@@ -60,7 +60,7 @@ public record BackwardNeeds(
   }
 
   /**
-   * What {@link Transformer#backward} reads of rows.
+   * What {@link Transformer#backwardOutput} and {@link Transformer#backwardInput} read of rows.
    *
    * @param active whether their output has a gradient; of others only keys and values have one
    */

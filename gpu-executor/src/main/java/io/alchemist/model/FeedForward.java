@@ -8,7 +8,6 @@ import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
-import java.util.List;
 import java.util.Set;
 
 /** The second half of a decoder layer: y = mid + Down(silu(Gate n) · Up n), n = norm(mid). */
@@ -58,77 +57,43 @@ final class FeedForward {
   /**
    * Turns the gradient of y into that of mid, in place.
    *
-   * @param saved activations of each block of {@code batch}
-   * @param d (T, C); its first A rows are read and written
+   * @param a activations of the rows
+   * @param d (T, C)
    * @param midWanted whether the gradient of mid is wanted; if not, d is left as it is
    */
   void backward(
       int layer,
       LayerWeights w,
-      BackwardBatch batch,
-      List<Activations> saved,
+      Activations a,
       Tensor d,
       boolean midWanted,
       ParameterSet gradient,
       Workspace work) {
-    int active = batch.activeRows();
-    Tensor dy = d.rows(0, active); // (A, C)
-    boolean downTrained = LinearMath.needsInput(layer, LinearLayer.DOWN, gradient.ids());
-    boolean gateOrUpTrained = LinearMath.needsInput(layer, LinearLayer.GATE, gradient.ids())
-        || LinearMath.needsInput(layer, LinearLayer.UP, gradient.ids());
-    Tensor act = downTrained ? work.ffn("act", active) : null;
-    Tensor normed = gateOrUpTrained ? work.hidden("normed", active) : null;
-    forEachActive(batch, saved, (block, a) -> {
-      if (act != null) {
-        ops.swiGlu(a.gate(), a.up(), act.rows(block.firstRow(), block.rows()));
-      }
-      if (normed != null) {
-        ops.rmsNorm(
-            a.mid(),
-            w.ffnNorm(),
-            config.normEpsilon(),
-            normed.rows(block.firstRow(), block.rows()));
-      }
-    });
+    int rows = d.rows();
+    Tensor act = null;
+    if (LinearMath.needsInput(layer, LinearLayer.DOWN, gradient.ids())) {
+      act = work.ffn("act", rows); // (T, F)
+      ops.swiGlu(a.gate(), a.up(), act);
+    }
+    Tensor dUp = work.ffn("up gradient", rows); // holds dAct first
+    linear.backward(layer, LinearLayer.DOWN, w.down(), act, d, 0, dUp, gradient, work);
+    Tensor dGate = work.ffn("gate gradient", rows);
+    ops.swiGluGradient(a.gate(), a.up(), dUp, dGate, dUp);
 
-    Tensor dUp = work.ffn("up gradient", active); // holds dAct first
-    linear.backward(layer, LinearLayer.DOWN, w.down(), act, dy, 0, dUp, gradient, work);
-    Tensor dGate = work.ffn("gate gradient", active);
-    forEachActive(batch, saved, (block, a) -> {
-      Tensor dAct = dUp.rows(block.firstRow(), block.rows());
-      ops.swiGluGradient(a.gate(), a.up(), dAct, dGate.rows(block.firstRow(), block.rows()), dAct);
-    });
+    Tensor normed = null;
+    if (LinearMath.needsInput(layer, LinearLayer.GATE, gradient.ids())
+        || LinearMath.needsInput(layer, LinearLayer.UP, gradient.ids())) {
+      normed = work.hidden("normed", rows); // (T, C)
+      ops.rmsNorm(a.mid(), w.ffnNorm(), config.normEpsilon(), normed);
+    }
     Tensor dGain = gradient.find(ParameterId.ffnNorm(layer));
     Tensor dNormed =
-        midWanted || dGain != null ? work.hidden("normed gradient", active) : null; // (A, C)
+        midWanted || dGain != null ? work.hidden("normed gradient", rows) : null; // (T, C)
     linear.backward(layer, LinearLayer.GATE, w.gate(), normed, dGate, 0, dNormed, gradient, work);
     linear.backward(layer, LinearLayer.UP, w.up(), normed, dUp, 1, dNormed, gradient, work);
-    if (dNormed == null) {
-      return;
+    if (dNormed != null) {
+      // The residual's gradient is in d already.
+      ops.rmsNormGradient(a.mid(), w.ffnNorm(), config.normEpsilon(), dNormed, d, dGain);
     }
-    forEachActive(
-        batch,
-        saved,
-        (block, a) -> ops.rmsNormGradient(
-            a.mid(),
-            w.ffnNorm(),
-            config.normEpsilon(),
-            dNormed.rows(block.firstRow(), block.rows()),
-            d.rows(block.firstRow(), block.rows()), // the residual's gradient is there already
-            dGain));
-  }
-
-  private static void forEachActive(
-      BackwardBatch batch, List<Activations> saved, BlockAction action) {
-    for (int i = 0; i < batch.blocks().size(); i++) {
-      RowBlock block = batch.blocks().get(i);
-      if (block.attention() != null) {
-        action.accept(block, saved.get(i));
-      }
-    }
-  }
-
-  private interface BlockAction {
-    void accept(RowBlock block, Activations activations);
   }
 }

@@ -10,7 +10,6 @@ import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.WeightSet;
-import java.util.List;
 import java.util.Set;
 
 /**
@@ -102,39 +101,65 @@ public final class Transformer implements AutoCloseable {
         gradient.find(ParameterId.FINAL_NORM));
   }
 
+  /** Makes ready for the backward pass of a layer. */
+  public void beginBackward(AttentionGradients gradients) {
+    ops.fill(gradients.keys(), 0);
+    ops.fill(gradients.values(), 0);
+  }
+
   /**
-   * One layer backward.
+   * The first half of one layer's backward, for one block of rows that have a gradient on their output: through the feed-forward
+   * block and attention. It runs for all such blocks, in any order, before {@link #backwardInput}.
    *
-   * @param saved the activations of each block of {@code batch}, as {@link BackwardNeeds} says
+   * @param a activations of the block, as {@link BackwardNeeds} says
    * @param kv keys and values of all rows, row i's own in slot i
-   * @param d (T, C): the gradient of the layer's output becomes that of its input; where nothing below is trained, it is
-   *     left undefined
+   * @param d (T, C) of the block's rows: the gradient of the layer's output becomes that of the residual after attention
+   * @param into of all rows
    * @param gradient what is in it is added to
    */
-  public void backward(
+  public void backwardOutput(
       int layer,
       WeightSet weights,
-      BackwardBatch batch,
-      List<Activations> saved,
+      RowBlock block,
+      Activations a,
       KeyValues kv,
       Tensor d,
+      AttentionGradients into,
       ParameterSet gradient,
       Workspace work) {
     LayerWeights w = weights.layer(layer);
     BackwardNeeds needs = BackwardNeeds.of(layer, gradient.ids());
-    feedForward.backward(layer, w, batch, saved, d, needs.mid(), gradient, work);
+    feedForward.backward(layer, w, a, d, needs.mid(), gradient, work);
     if (needs.mid()) {
-      attention.backward(
-          layer,
-          w,
-          batch,
-          saved,
-          d,
-          kv.keys(layer),
-          kv.values(layer),
-          needs.input(),
-          gradient,
-          work);
+      attention.backwardOutput(
+          layer, w, block, a, d, kv.keys(layer), kv.values(layer), needs, into, gradient, work);
+    }
+  }
+
+  /**
+   * The second half of one layer's backward, for one block of any rows: through the projections to queries, keys and values.
+   *
+   * @param positions I32 (1, rows of the block)
+   * @param a activations of the block, of which the input is read
+   * @param d (T, C) of the block's rows: the gradient of the residual after attention, 0 where the output has none, becomes that
+   *     of the layer's input; where nothing below is trained, it is left undefined
+   * @param from what {@link #backwardOutput} left
+   * @param gradient what is in it is added to
+   */
+  public void backwardInput(
+      int layer,
+      WeightSet weights,
+      RowBlock block,
+      Tensor positions,
+      Activations a,
+      Tensor d,
+      AttentionGradients from,
+      ParameterSet gradient,
+      Workspace work) {
+    BackwardNeeds needs = BackwardNeeds.of(layer, gradient.ids());
+    if (needs.projections()) {
+      attention.backwardInput(
+          layer, weights.layer(layer), block, positions, a, d, needs, from, gradient, work);
     }
   }
 
@@ -143,7 +168,7 @@ public final class Transformer implements AutoCloseable {
    *
    * @param block with its attention
    * @param positions I32 (1, rows of the block)
-   * @param needed by {@link #backward}
+   * @param needed by {@link #backwardOutput}
    * @param kept what there is of the block
    * @param scratch receives what is missing; tensors for the block's rows
    * @param kv keys and values that the block's rows see

@@ -16,8 +16,9 @@ import java.util.Map;
 /**
  * Decides which tokens of which sequences the next step computes (continuous batching, Yu et al. 2022, OSDI). Running
  * sequences that decode come first, one token each; what is left of the step goes to prefill, in chunks, first come first
- * served. When pages run out, the tree's least useful ones are taken, then the youngest sequence is preempted: what it
- * computed stays in the tree as long as there is room, and it starts again from there. Engine thread.
+ * served. When pages run out, the tree gives up activations and pages that are worth least, then running sequences give up the
+ * activations that they have recorded so far, then the youngest sequence is preempted: what it computed stays in the tree as
+ * long as there is room, and it starts again from there. Engine thread.
  */
 final class Scheduler {
   private final SchedulerConfig config;
@@ -65,6 +66,42 @@ final class Scheduler {
     return preemptions;
   }
 
+  /** What is waiting and running, in numbers. */
+  Demand demand() {
+    int prompts = 0;
+    long prefillRows = 0;
+    long prefillPairs = 0;
+    long oldestNanos = 0;
+    int decodeRows = 0;
+    long decodePairs = 0;
+    for (Sequence sequence : running) {
+      long pairs = Demand.pairs(sequence.computed(), sequence.pending());
+      if (sequence.prefilling()) {
+        oldestNanos = older(prompts, oldestNanos, sequence);
+        prompts++;
+        prefillRows += sequence.pending();
+        prefillPairs += pairs;
+      } else {
+        decodeRows++;
+        decodePairs += pairs;
+      }
+    }
+    for (Sequence sequence : waiting) {
+      oldestNanos = older(prompts, oldestNanos, sequence);
+      prompts++;
+      prefillRows += sequence.pending();
+      prefillPairs += Demand.pairs(0, sequence.pending());
+    }
+    return new Demand(prompts, prefillRows, prefillPairs, oldestNanos, decodeRows, decodePairs);
+  }
+
+  /** The earlier of two arrivals; nanoTime may be negative, so none has no value of its own. */
+  private static long older(int prompts, long oldestNanos, Sequence sequence) {
+    return prompts == 0 || sequence.arrivedNanos() - oldestNanos < 0
+        ? sequence.arrivedNanos()
+        : oldestNanos;
+  }
+
   /** The passes of the next step, one for each weight version in use, what is recorded apart where that saves memory. */
   List<StepPlan> plan() {
     List<Chunk> chunks = new ArrayList<>();
@@ -87,7 +124,7 @@ final class Scheduler {
       Sequence next = waiting.element();
       next.start(tree);
       int missing = next.missingPages(next.pending() + 1, kv.pageSize());
-      if (kv.freePages() < missing && tree.evictPages(missing) < missing && !running.isEmpty()) {
+      if (!makeRoom(missing) && !running.isEmpty()) {
         next.release(tree, kv);
         break;
       }
@@ -102,7 +139,7 @@ final class Scheduler {
   /** Adds a chunk if there are pages for it, or can be; returns its tokens. */
   private int addChunk(List<Chunk> chunks, Sequence sequence, int count) {
     int missing = sequence.missingPages(count, kv.pageSize());
-    while (kv.freePages() < missing && tree.evictPages(missing) < missing) {
+    while (!makeRoom(missing)) {
       Sequence youngest = running.get(running.size() - 1);
       preempt(youngest);
       if (youngest == sequence) {
@@ -114,6 +151,14 @@ final class Scheduler {
     }
     chunks.add(new Chunk(sequence, count));
     return count;
+  }
+
+  /** Whether so many pages are free, or could be made free. */
+  private boolean makeRoom(int pages) {
+    if (kv.freePages() < pages && tree.evictPages(pages) < pages) {
+      running.forEach(Sequence::forgetRecorded);
+    }
+    return kv.freePages() >= pages;
   }
 
   private void preempt(Sequence sequence) {

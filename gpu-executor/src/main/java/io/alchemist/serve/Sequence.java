@@ -23,6 +23,7 @@ final class Sequence {
   private final GenerationRequest request;
   private final TokenListener listener;
   private final WeightSet weights;
+  private final long arrivedNanos = System.nanoTime();
   private @Nullable Prospect prospect;
   private int[] tokens;
   private int length;
@@ -59,6 +60,11 @@ final class Sequence {
 
   WeightSet weights() {
     return weights;
+  }
+
+  /** {@link System#nanoTime} when it was taken on. */
+  long arrivedNanos() {
+    return arrivedNanos;
   }
 
   /** Says what its activations may be good for. */
@@ -147,6 +153,12 @@ final class Sequence {
       recorded.add(new Recorded(computed, count, slab.retain(), slabRow));
     }
     computed += count;
+  }
+
+  /** Gives the activations up that the tree doesn't have yet; what is learnt from them is forwarded again. */
+  void forgetRecorded() {
+    recorded.forEach(r -> r.slab().release());
+    recorded.clear();
   }
 
   void append(int token, float logProb) {
@@ -243,8 +255,7 @@ final class Sequence {
     if (match == null) {
       return;
     }
-    recorded.forEach(r -> r.slab().release());
-    recorded.clear();
+    forgetRecorded();
     for (int i = firstOwnedPage; i < pageCount; i++) {
       kv.free(pages[i]);
     }

@@ -152,7 +152,7 @@ public final class Server implements AutoCloseable {
 
   private boolean mayRecord(GenerationRequest asked) {
     // Where there is no room for activations at all, steps need not be cut for their sake.
-    return recorder.limitBytes() > 0 && (retention == null || retention.mayRecord(asked.id()));
+    return recorder.canRecord() && (retention == null || retention.mayRecord(asked.id()));
   }
 
   /** Ends a request early; does nothing when it has ended. */
@@ -168,9 +168,9 @@ public final class Server implements AutoCloseable {
     return !scheduler.isEmpty();
   }
 
-  /** Whether prompts wait or are being prefilled: first tokens are due. */
-  public boolean isPrefilling() {
-    return scheduler.waiting() > 0 || scheduler.running().stream().anyMatch(Sequence::prefilling);
+  /** What is asked of serving now. */
+  public Demand demand() {
+    return scheduler.demand();
   }
 
   /**
@@ -178,10 +178,11 @@ public final class Server implements AutoCloseable {
    *
    * @param prefillRows prompt tokens computed
    * @param decodeRows other tokens computed
+   * @param pairs pairs of query and key in all of them
    * @param tokensFor requests that got a token and go on
    */
-  public record StepReport(int prefillRows, int decodeRows, List<String> tokensFor) {
-    static final StepReport NOTHING = new StepReport(0, 0, List.of());
+  public record StepReport(int prefillRows, int decodeRows, long pairs, List<String> tokensFor) {
+    static final StepReport NOTHING = new StepReport(0, 0, 0, List.of());
 
     /** Rows computed. */
     public int rows() {
@@ -193,6 +194,7 @@ public final class Server implements AutoCloseable {
   public StepReport step() {
     int prefillRows = 0;
     int decodeRows = 0;
+    long pairs = 0;
     List<String> tokensFor = new ArrayList<>();
     for (StepPlan plan : scheduler.plan()) {
       for (StepPlan.Chunk chunk : plan.chunks()) {
@@ -201,6 +203,7 @@ public final class Server implements AutoCloseable {
         } else {
           decodeRows += chunk.count();
         }
+        pairs += Demand.pairs(chunk.sequence().computed(), chunk.count());
       }
       for (Choice choice : run(plan)) {
         accept(choice);
@@ -212,7 +215,7 @@ public final class Server implements AutoCloseable {
     }
     return prefillRows + decodeRows == 0
         ? StepReport.NOTHING
-        : new StepReport(prefillRows, decodeRows, tokensFor);
+        : new StepReport(prefillRows, decodeRows, pairs, tokensFor);
   }
 
   private List<Choice> run(StepPlan plan) {

@@ -7,7 +7,7 @@ import io.alchemist.activation.LoggedReader;
 import io.alchemist.activation.LoggedReader.Want;
 import io.alchemist.model.Activations;
 import io.alchemist.model.Activations.Field;
-import io.alchemist.model.BackwardBatch;
+import io.alchemist.model.AttentionGradients;
 import io.alchemist.model.BackwardNeeds;
 import io.alchemist.model.CrossEntropy;
 import io.alchemist.model.ForwardBatch;
@@ -34,12 +34,13 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One micro-batch on its way through the model and back, a layer at a time: forward of the new rows, the loss, backward of all
- * rows. Between two slices the device is free for anything else, for any time. Engine thread.
+ * One micro-batch on its way through the model and back: forward of the new rows layer by layer, the loss, backward of all rows
+ * layer by layer, of each some rows at a time. Between two slices the device is free for anything else, for any time. Engine
+ * thread.
  */
 final class MicroBatchPass implements AutoCloseable {
   /** Loss rows of one slice. */
-  private static final int LOSS_ROWS = 128;
+  private static final int LOSS_ROWS = 64;
 
   private final Ops ops;
   private final Transformer model;
@@ -51,8 +52,8 @@ final class MicroBatchPass implements AutoCloseable {
   private final LoggedReader logged;
   private final @Nullable ParameterSet gradient;
   private final CrossEntropy crossEntropy;
-  private final Workspace work;
   private final MemoryScope scope;
+  private final Workspace work;
   private final List<Runnable> owned = new ArrayList<>();
 
   private final Tensor ids;
@@ -60,14 +61,11 @@ final class MicroBatchPass implements AutoCloseable {
   private final Tensor newSlots;
   private final ForwardBatch forward;
   private final ForwardBatch lastForward;
-  private final BackwardBatch backward;
-  private final BackwardBatch lastBackward;
+  private final List<Piece> pieces;
   /** What is kept of the new rows, by layer. */
   private final List<Activations> recorded = new ArrayList<>();
-  /** What of the new rows isn't: passing values in forward, restored ones in backward; the same memory for each layer. */
+  /** What of the new rows isn't, on its way through forward; the same memory for each layer. */
   private final Activations passing;
-  /** What is restored of the logged rows; the same memory for each layer. */
-  private final Activations restored;
 
   private final List<Tensor> newKeys = new ArrayList<>();
   private final List<Tensor> newValues = new ArrayList<>();
@@ -76,7 +74,29 @@ final class MicroBatchPass implements AutoCloseable {
   private final Tensor output;
   private final Tensor d;
   private double loss;
-  private int slice;
+  /** Layers forwarded. */
+  private int forwarded;
+  /** Loss rows done. */
+  private int lossRows;
+  /** Backward's layer at hand. */
+  private int layer;
+  /** Its next step: first each piece with a gradient on its output, then each piece's input. */
+  private int step;
+  /** Made when backward begins. */
+  private @Nullable Backward back;
+
+  /** Memory of the way back, and what belongs to its layer at hand. */
+  private static final class Backward {
+    private final AttentionGradients gradients;
+    private final Activations restored;
+    private List<Activations> logged = List.of();
+    private long layerNanos;
+
+    Backward(AttentionGradients gradients, Activations restored) {
+      this.gradients = gradients;
+      this.restored = restored;
+    }
+  }
 
   /**
    * Allocates what the pass needs and starts loading what it reads first.
@@ -84,6 +104,7 @@ final class MicroBatchPass implements AutoCloseable {
    * @param needs what backward reads of each layer
    * @param costs is told how long the slices take
    * @param own what is kept of the rows that the pass forwards itself
+   * @param maxRows of a slice of backward
    * @param logged reads the logged stretches of {@code batch}; closed with the pass
    * @param gradient is added to; null ends the pass with the loss
    */
@@ -96,10 +117,10 @@ final class MicroBatchPass implements AutoCloseable {
       SavePlan own,
       WeightSet weights,
       MicroBatch batch,
+      int maxRows,
       LoggedReader logged,
       @Nullable ParameterSet gradient,
-      CrossEntropy crossEntropy,
-      Workspace work) {
+      CrossEntropy crossEntropy) {
     this.ops = ops;
     this.model = model;
     this.config = model.config();
@@ -110,8 +131,9 @@ final class MicroBatchPass implements AutoCloseable {
     this.logged = logged;
     this.gradient = gradient;
     this.crossEntropy = crossEntropy;
-    this.work = work;
     this.scope = parent.child("micro-batch");
+    this.work = new Workspace(scope, "layer", config, Math.max(batch.newRows(), maxRows));
+    this.layer = config.layers() - 1;
 
     int fresh = batch.newRows();
     int predicting = batch.predictingRows();
@@ -133,32 +155,16 @@ final class MicroBatchPass implements AutoCloseable {
     lastForward =
         new ForwardBatch(fresh, predicting, newPositions, newSlots, predictingRuns.batch());
 
-    List<RowBlock> blocks = new ArrayList<>();
-    List<RowBlock> lastBlocks = new ArrayList<>();
-    blocks.add(new RowBlock(0, fresh, newRuns.batch()));
-    lastBlocks.add(new RowBlock(0, predicting, predictingRuns.batch()));
-    lastBlocks.add(new RowBlock(predicting, fresh - predicting, null));
-    for (MicroBatch.LoggedStretch stretch : batch.logged()) {
-      MicroBatch.Run run = stretch.run();
-      RaggedRuns runs =
-          hold(new RaggedRuns(ops, scope, List.of(run), run.firstRow()), RaggedRuns::close);
-      blocks.add(new RowBlock(run.firstRow(), run.count(), runs.batch()));
-      lastBlocks.add(new RowBlock(run.firstRow(), run.count(), null));
-    }
-    backward = new BackwardBatch(batch.rows(), batch.rows(), positions, blocks);
-    lastBackward = new BackwardBatch(batch.rows(), predicting, positions, lastBlocks);
+    pieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, maxRows);
+    pieces.forEach(piece -> owned.add(piece::close));
 
-    for (int layer = 0; layer < config.layers(); layer++) {
-      Set<Field> kept =
-          gradient == null ? Set.of() : own.fields(needs.get(layer).fields(true));
+    for (BackwardNeeds need : needs) {
+      Set<Field> kept = gradient == null ? Set.of() : own.fields(need.fields(true));
       recorded.add(hold(Activations.allocate(scope, config, fresh, kept), Activations::close));
       newKeys.add(floats("new keys", fresh, config.kvDim()));
       newValues.add(floats("new values", fresh, config.kvDim()));
     }
-    passing =
-        hold(Activations.allocate(scope, config, fresh, notKeptEverywhere()), Activations::close);
-    restored = hold(
-        Activations.allocate(scope, config, batch.rows() - fresh, notLogged()), Activations::close);
+    passing = Activations.allocate(scope, config, fresh, notKept());
     keys = floats("keys", batch.rows(), config.kvDim());
     values = floats("values", batch.rows(), config.kvDim());
     output = floats("output", predicting, config.hiddenSize());
@@ -166,11 +172,12 @@ final class MicroBatchPass implements AutoCloseable {
     logged.prefetch(0, Want.KEYS_AND_VALUES);
   }
 
-  private Set<Field> notKeptEverywhere() {
+  /** Fields that some layer doesn't keep. */
+  private Set<Field> notKept() {
     Set<Field> fields = EnumSet.noneOf(Field.class);
     for (Activations kept : recorded) {
       for (Field field : Field.values()) {
-        if (!kept.kept().contains(field)) {
+        if (kept.find(field) == null) {
           fields.add(field);
         }
       }
@@ -178,40 +185,29 @@ final class MicroBatchPass implements AutoCloseable {
     return fields;
   }
 
-  private Set<Field> notLogged() {
-    Set<Field> fields = EnumSet.noneOf(Field.class);
-    for (int layer = 0; layer < config.layers() - 1; layer++) {
-      for (int stretch = 0; stretch < batch.logged().size(); stretch++) {
-        fields.addAll(
-            BackwardNeeds.missing(needs.get(layer).fields(true), logged.kept(stretch, layer)));
-      }
-    }
-    return fields;
-  }
-
   boolean isDone() {
-    return slice == (gradient == null ? 1 : 2) * config.layers() + lossSlices();
-  }
-
-  /** The loss is cut, since the vocabulary can make it dearer than a layer. */
-  private int lossSlices() {
-    return (batch.lossRows().length + LOSS_ROWS - 1) / LOSS_ROWS;
+    boolean lossDone = forwarded == config.layers() && lossRows == batch.lossRows().length;
+    return gradient == null ? lossDone : layer < 0;
   }
 
   /** What the next slice does. */
   SliceKind nextSlice() {
-    if (slice < config.layers()) {
+    if (forwarded < config.layers()) {
       return SliceKind.FORWARD;
     }
-    return slice < config.layers() + lossSlices() ? SliceKind.LOSS : SliceKind.BACKWARD;
+    if (lossRows < batch.lossRows().length) {
+      return SliceKind.LOSS;
+    }
+    return step < outputs() ? SliceKind.BACKWARD : SliceKind.BACKWARD_INPUT;
   }
 
   /** Rows that the next slice computes. */
   int nextRows() {
     return switch (nextSlice()) {
       case PLAN, FORWARD -> batch.newRows();
-      case LOSS -> Math.min(LOSS_ROWS, batch.lossRows().length - firstLossRow());
-      case BACKWARD -> batch.rows();
+      // The loss is cut, since the vocabulary can make it dearer than a layer.
+      case LOSS -> Math.min(LOSS_ROWS, batch.lossRows().length - lossRows);
+      case BACKWARD, BACKWARD_INPUT -> piece().block().rows();
     };
   }
 
@@ -219,47 +215,48 @@ final class MicroBatchPass implements AutoCloseable {
   boolean isReady() {
     return switch (nextSlice()) {
       case PLAN, LOSS -> true;
-      case FORWARD -> logged.isReady(slice, Want.KEYS_AND_VALUES);
-      case BACKWARD -> logged.isReady(backwardLayer(), Want.EVERYTHING);
+      case FORWARD -> logged.isReady(forwarded, Want.KEYS_AND_VALUES);
+      case BACKWARD, BACKWARD_INPUT -> step > 0 || logged.isReady(layer, Want.EVERYTHING);
     };
-  }
-
-  private int firstLossRow() {
-    return (slice - config.layers()) * LOSS_ROWS;
-  }
-
-  private int backwardLayer() {
-    return 2 * config.layers() + lossSlices() - 1 - slice;
   }
 
   /** Runs the next slice. */
   void runSlice() {
     switch (nextSlice()) {
-      case FORWARD -> forwardLayer(slice);
-      case LOSS -> loss(firstLossRow(), nextRows());
-      case BACKWARD -> backwardLayer(backwardLayer());
+      case FORWARD -> {
+        forwardLayer(forwarded);
+        forwarded++;
+      }
+      case LOSS -> {
+        int rows = nextRows();
+        loss(lossRows, rows);
+        lossRows += rows;
+      }
+      case BACKWARD, BACKWARD_INPUT -> backwardStep();
       case PLAN -> throw new IllegalStateException("A pass is planned before it begins");
     }
-    slice++;
   }
 
-  private void forwardLayer(int layer) {
-    boolean last = layer == config.layers() - 1;
-    logged.prefetch(layer + 1, Want.KEYS_AND_VALUES);
-    Activations a = recorded.get(layer).or(passing);
-    logged.await(layer);
+  private void forwardLayer(int at) {
+    boolean last = at == config.layers() - 1;
+    logged.prefetch(at + 1, Want.KEYS_AND_VALUES);
+    Activations a = recorded.get(at).or(passing);
+    logged.await(at);
     long start = System.nanoTime();
-    if (layer == 0) {
+    if (at == 0) {
       model.embed(weights, ids.view(0, 1, batch.newRows()), a.x());
     }
-    logged.keysAndValues(layer, keys, values);
-    Tensor y = last ? output : recorded.get(layer + 1).or(passing).x();
-    model.forward(layer, weights, last ? lastForward : forward, a, rowsOfThisPass(), y, work);
-    ops.copy(keys.rows(0, batch.newRows()), newKeys.get(layer));
-    ops.copy(values.rows(0, batch.newRows()), newValues.get(layer));
-    costs.observe(Work.FORWARD, batch.forward(last), (System.nanoTime() - start) * 1e-9);
-    if (last && gradient != null) {
-      logged.prefetch(layer, Want.EVERYTHING);
+    logged.keysAndValues(at, keys, values);
+    Tensor y = last ? output : recorded.get(at + 1).or(passing).x();
+    model.forward(at, weights, last ? lastForward : forward, a, rowsOfThisPass(), y, work);
+    ops.copy(keys.rows(0, batch.newRows()), newKeys.get(at));
+    ops.copy(values.rows(0, batch.newRows()), newValues.get(at));
+    costs.observe(Work.FORWARD, batch.forward(last), System.nanoTime() - start);
+    if (last) {
+      passing.close();
+      if (gradient != null) {
+        logged.prefetch(at, Want.EVERYTHING);
+      }
     }
   }
 
@@ -292,7 +289,7 @@ final class MicroBatchPass implements AutoCloseable {
       }
     }
     if (gradient != null) {
-      costs.observe(Work.LOSS, new Amount(rows, 0, 0), (System.nanoTime() - start) * 1e-9);
+      costs.observe(Work.LOSS, new Amount(rows, 0, 0), System.nanoTime() - start);
     }
   }
 
@@ -314,62 +311,122 @@ final class MicroBatchPass implements AutoCloseable {
     }
   }
 
-  private void backwardLayer(int layer) {
+  /** Pieces of the layer at hand that have a gradient on their output; they come first. */
+  private int outputs() {
+    return layer < config.layers() - 1
+        ? pieces.size()
+        : (int) pieces.stream().filter(Piece::predicts).count();
+  }
+
+  private Piece piece() {
+    return pieces.get(step < outputs() ? step : step - outputs());
+  }
+
+  private void backwardStep() {
     ParameterSet into =
         Objects.requireNonNull(gradient, "a pass for the loss alone goes no way back");
-    boolean last = layer == config.layers() - 1;
-    logged.prefetch(layer - 1, Want.EVERYTHING);
-    logged.await(layer);
-    logged.tell(costs);
+    Backward way = back == null ? beginBackward() : back;
+    if (step == 0) {
+      logged.await(layer);
+    }
     long start = System.nanoTime();
+    if (step == 0) {
+      beginLayer(way);
+    }
+    long restoring = step < outputs() ? backwardOutput(way, into) : backwardInput(way, into);
+    step++;
+    boolean layerDone = step == outputs() + (needs.get(layer).projections() ? pieces.size() : 0);
+    if (layerDone && layer == 0) {
+      model.embedBackward(ids, d, into);
+    }
+    // What is restored is not backward's own time.
+    way.layerNanos += System.nanoTime() - start - restoring;
+    if (layerDone) {
+      boolean last = layer == config.layers() - 1;
+      costs.observe(Work.BACKWARD, batch.backward(last), way.layerNanos);
+      way.layerNanos = 0;
+      way.logged = List.of();
+      layer--;
+      step = 0;
+    }
+  }
+
+  private Backward beginBackward() {
+    Set<Field> missing = EnumSet.noneOf(Field.class);
+    for (int l = 0; l < config.layers(); l++) {
+      Set<Field> needed = needs.get(l).fields(true);
+      missing.addAll(BackwardNeeds.missing(needed, recorded.get(l).kept()));
+      for (int s = 0; s < batch.logged().size() && l < config.layers() - 1; s++) {
+        missing.addAll(BackwardNeeds.missing(needed, logged.kept(s, l)));
+      }
+    }
+    int rows = pieces.stream().mapToInt(piece -> piece.block().rows()).max().orElse(0);
+    Backward way = new Backward(
+        hold(AttentionGradients.allocate(scope, config, batch.rows()), AttentionGradients::close),
+        hold(Activations.allocate(scope, config, rows, missing), Activations::close));
+    back = way;
+    return way;
+  }
+
+  private void beginLayer(Backward way) {
+    logged.prefetch(layer - 1, Want.EVERYTHING);
+    logged.tell(costs);
     logged.keysAndValues(layer, keys, values);
     ops.copy(newKeys.get(layer), keys.rows(0, batch.newRows()));
     ops.copy(newValues.get(layer), values.rows(0, batch.newRows()));
-    long restoring = System.nanoTime();
-    List<Activations> saved = restore(layer);
-    long saving = System.nanoTime() - restoring;
-    BackwardBatch rows = last ? lastBackward : backward;
-    model.backward(layer, weights, rows, saved, rowsOfThisPass(), d, into, work);
-    if (layer == 0) {
-      model.embedBackward(ids, d, into);
-    }
-    double seconds = (System.nanoTime() - start - saving) * 1e-9;
-    costs.observe(Work.BACKWARD, batch.backward(last), seconds);
+    way.logged = logged.activations(layer);
+    model.beginBackward(way.gradients);
   }
 
-  /** The activations of each block of rows, with what was not kept computed again. */
-  private List<Activations> restore(int layer) {
-    boolean last = layer == config.layers() - 1;
-    List<RowBlock> blocks = (last ? lastBackward : backward).blocks();
-    int ownBlocks = last ? 2 : 1;
-    List<Activations> kept = new ArrayList<>();
-    for (RowBlock block : blocks.subList(0, ownBlocks)) {
-      kept.add(recorded.get(layer).rows(block.firstRow(), block.rows()));
-    }
-    kept.addAll(logged.activations(layer));
-    List<Activations> saved = new ArrayList<>();
-    Set<Field> needed = needs.get(layer).fields(true);
-    for (int i = 0; i < blocks.size(); i++) {
-      RowBlock block = blocks.get(i);
-      int first = block.firstRow();
-      Activations scratch = i < ownBlocks
-          ? passing.rows(first, block.rows())
-          : restored.rows(first - batch.newRows(), block.rows());
-      saved.add(
-          block.attention() == null
-              ? kept.get(i)
-              : model.restore(
-                  layer,
-                  weights,
-                  block,
-                  positions.view(first, 1, block.rows()),
-                  needed,
-                  kept.get(i),
-                  scratch,
-                  rowsOfThisPass(),
-                  work));
-    }
-    return saved;
+  /** Returns the time that restoring took. */
+  private long backwardOutput(Backward way, ParameterSet into) {
+    Piece piece = piece();
+    RowBlock block = piece.block();
+    long start = System.nanoTime();
+    Activations a = model.restore(
+        layer,
+        weights,
+        block,
+        positions.view(block.firstRow(), 1, block.rows()),
+        needs.get(layer).fields(true),
+        kept(way, piece),
+        way.restored.rows(0, block.rows()),
+        rowsOfThisPass(),
+        work);
+    long restoring = System.nanoTime() - start;
+    model.backwardOutput(
+        layer,
+        weights,
+        block,
+        a,
+        rowsOfThisPass(),
+        d.rows(block.firstRow(), block.rows()),
+        way.gradients,
+        into,
+        work);
+    return restoring;
+  }
+
+  private long backwardInput(Backward way, ParameterSet into) {
+    Piece piece = piece();
+    RowBlock block = layer == config.layers() - 1 ? piece.lastBlock() : piece.block();
+    model.backwardInput(
+        layer,
+        weights,
+        block,
+        positions.view(block.firstRow(), 1, block.rows()),
+        kept(way, piece),
+        d.rows(block.firstRow(), block.rows()),
+        way.gradients,
+        into,
+        work);
+    return 0;
+  }
+
+  /** What there is of a piece's activations. */
+  private Activations kept(Backward way, Piece piece) {
+    Activations rows = piece.stretch() < 0 ? recorded.get(layer) : way.logged.get(piece.stretch());
+    return rows.rows(piece.from(), piece.block().rows());
   }
 
   /** Keys and values of the layer at hand: the same memory for each, filled anew. */
@@ -413,6 +470,10 @@ final class MicroBatchPass implements AutoCloseable {
     ids.close();
     positions.close();
     newSlots.close();
+    work.close();
+    if (forwarded < config.layers()) {
+      passing.close();
+    }
     owned.forEach(Runnable::run);
     scope.close();
   }

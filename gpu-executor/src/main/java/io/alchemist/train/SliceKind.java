@@ -8,6 +8,8 @@ public enum SliceKind {
   FORWARD,
   /** The loss and its gradient for some of the predicting rows. */
   LOSS,
-  /** One layer backward. */
-  BACKWARD
+  /** Some rows of one layer backward, to its queries, keys and values. */
+  BACKWARD,
+  /** Some rows of one layer backward, from these to its input. */
+  BACKWARD_INPUT
 }

@@ -15,7 +15,6 @@ import io.alchemist.model.BackwardNeeds;
 import io.alchemist.model.CrossEntropy;
 import io.alchemist.model.SavePlan;
 import io.alchemist.model.Transformer;
-import io.alchemist.model.Workspace;
 import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
@@ -25,6 +24,7 @@ import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.WeightSet;
 import io.alchemist.weights.WeightStore;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.Set;
@@ -49,6 +49,13 @@ import org.slf4j.LoggerFactory;
 public final class Trainer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
 
+  /** Rows of a slice of backward: short enough for a prompt that comes meanwhile, long enough for fast products. */
+  private static final int SLICE_ROWS = 256;
+  /** Where weights are trained, each slice reads and writes their gradients as a whole: fewer, longer ones. */
+  private static final int WEIGHT_SLICE_ROWS = 1024;
+
+  private static final int[] CALIBRATION_TOKENS = {32, 32, 96, 256, 768};
+
   private final Ops ops;
   private final MemoryScope scope;
   private final Transformer model;
@@ -62,7 +69,7 @@ public final class Trainer implements AutoCloseable {
   private final List<BackwardNeeds> needs;
   private final CostModel costs;
   private final SavePlanner planner;
-  private final Workspace work;
+  private final int sliceRows;
   private final CrossEntropy crossEntropy;
   private final ExecutorService loader = Executors.newSingleThreadExecutor(task -> {
     Thread thread = new Thread(task, "alchemist-activation-loader");
@@ -104,7 +111,8 @@ public final class Trainer implements AutoCloseable {
     this.needs = BackwardNeeds.ofLayers(model.config(), trained);
     this.costs = new CostModel(model.config());
     this.planner = new SavePlanner(costs, model.config(), layout, needs);
-    this.work = new Workspace(scope, "layer", model.config(), config.microBatchTokens());
+    boolean weightsTrained = trained.stream().anyMatch(id -> id.kind() == ParameterId.Kind.WEIGHT);
+    this.sliceRows = weightsTrained ? WEIGHT_SLICE_ROWS : SLICE_ROWS;
     this.crossEntropy = new CrossEntropy(ops, scope, config.maxLogits());
   }
 
@@ -193,6 +201,41 @@ public final class Trainer implements AutoCloseable {
     return model.config().layers() * layer;
   }
 
+  /**
+   * Learns what the parts of a pass cost, from gradients of made-up examples that are thrown away, longer ones as long as time is
+   * left. Before anything else is submitted; what is trained later refines it.
+   *
+   * @param limitNanos about how long it may take; a pass that has begun is broken off then
+   * @param zeros where the gradients go
+   */
+  public void calibrate(long limitNanos, GradientSum zeros) {
+    long start = System.nanoTime();
+    int longest = Math.min(config.microBatchTokens(), model.config().maxPositions()) - 1;
+    for (int tokens : CALIBRATION_TOKENS) {
+      int length = Math.min(tokens, longest);
+      int[] prompt = new int[length - length / 8];
+      Arrays.setAll(prompt, i -> i % model.config().vocabSize());
+      int[] answer = Arrays.copyOf(prompt, length / 8 + 1);
+      TrainingExample example =
+          TrainingExample.completion("calibration", prompt, answer, TrainingExample.LIVE);
+      Job job = new Job(new GradientJob(List.of(example), Reuse.NONE, zeros));
+      try {
+        for (boolean done = false; !done; ) {
+          if (System.nanoTime() - start > limitNanos) {
+            return;
+          }
+          done = job.runSlice();
+        }
+      } finally {
+        job.abandon();
+      }
+      // The next one is longer by more than that.
+      if (length == longest || 4 * (System.nanoTime() - start) > limitNanos) {
+        return;
+      }
+    }
+  }
+
   /** Jobs queued or under way. */
   public int jobs() {
     return queue.size() + (current == null ? 0 : 1);
@@ -275,7 +318,6 @@ public final class Trainer implements AutoCloseable {
     }
     loader.shutdown();
     crossEntropy.close();
-    work.close();
     scope.close();
   }
 
@@ -344,7 +386,9 @@ public final class Trainer implements AutoCloseable {
       weights = pinned;
       Planned planned = plan(next, job.reuse().own());
       batch = planned.batch();
-      predictedNanos += (long) (planned.choice().seconds() * 1e9);
+      if (job.into() != null) {
+        predictedNanos += (long) (planned.choice().seconds() * 1e9);
+      }
       MemoryScope memory = scope.child("pass");
       passScope = memory;
       LoggedReader reader = new LoggedReader(
@@ -375,10 +419,10 @@ public final class Trainer implements AutoCloseable {
           job.reuse().own(),
           pinned,
           planned.batch(),
+          sliceRows,
           reader,
           target,
-          crossEntropy,
-          work);
+          crossEntropy);
     }
 
     private void complete(MicroBatchPass finished) {

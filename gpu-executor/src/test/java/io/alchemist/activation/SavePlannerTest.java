@@ -56,16 +56,21 @@ class SavePlannerTest {
     for (int i = 0; i < 100; i++) {
       int rows = 1 + random.nextInt(3000);
       int idle = random.nextInt(3000);
-      costs.observe(Work.FORWARD, new Amount(rows, idle, 0), FORWARD_ROW * (rows + 0.2 * idle));
-      costs.observe(Work.BACKWARD, new Amount(rows, idle, 0), BACKWARD_ROW * (rows + 0.2 * idle));
-      costs.observe(Work.LOSS, new Amount(rows, 0, 0), 1e-7 * rows);
+      Amount amount = new Amount(rows, idle, 0);
+      costs.observe(Work.FORWARD, amount, nanos(FORWARD_ROW * (rows + 0.2 * idle)));
+      costs.observe(Work.BACKWARD, amount, nanos(BACKWARD_ROW * (rows + 0.2 * idle)));
+      costs.observe(Work.LOSS, new Amount(rows, 0, 0), nanos(1e-7 * rows));
     }
   }
 
   private void learnLink(double bytesPerSecond) {
     for (int i = 1; i < 50; i++) {
-      costs.observeLoad(i * 1_000_000L, i * 1_000_000L / bytesPerSecond);
+      costs.observeLoad(i * 1_000_000_000L, nanos(i * 1e9 / bytesPerSecond));
     }
+  }
+
+  private static long nanos(double seconds) {
+    return Math.round(seconds * 1e9);
   }
 
   private Choice chooseForHostCopy(SavePlan recorded) {

@@ -10,13 +10,22 @@ import java.util.function.Function;
 final class CacheFixture implements AutoCloseable {
   static final int PAGE = 4;
   final FakeDevice device = new FakeDevice(1 << 20);
+  final DeviceArena arena;
   final KvPages kv;
   final HostTier host;
   final PrefixTree tree;
   final BlockLayout layout = new BlockLayout(new int[] {4}, 4);
 
   CacheFixture(int layers, Function<FakeDevice, HostTier> host) {
-    this.kv = new KvPages(device.memory, DType.F32, layers, 1, PAGE, 16);
+    this.arena = new DeviceArena(
+        device.memory,
+        DType.F32,
+        layers,
+        1,
+        PAGE,
+        1,
+        15 * DeviceArena.blockBytes(DType.F32, layers, 1, PAGE));
+    this.kv = new KvPages(arena);
     this.host = host.apply(device);
     this.tree = new PrefixTree(kv, this.host);
   }
@@ -44,12 +53,17 @@ final class CacheFixture implements AutoCloseable {
     return pages;
   }
 
+  /** In memory of its own, so that a test can count bytes. */
   Slab slab(int rows) {
     Tensor[][] fields = new Tensor[kv.layers()][1];
     for (Tensor[] layer : fields) {
       layer[0] = device.memory.allocate("slab", DType.F32, rows, 1);
     }
-    return new Slab(rows, fields);
+    return new Slab(rows, fields, () -> {
+      for (Tensor[] layer : fields) {
+        layer[0].close();
+      }
+    });
   }
 
   /** Inserts with pages of its own and activations for all positions. */
@@ -101,7 +115,7 @@ final class CacheFixture implements AutoCloseable {
     if (device.openBuffers.get() != 0) {
       throw new AssertionError(device.openBuffers + " host buffers left behind");
     }
-    kv.close();
+    arena.close();
     device.memory.close();
   }
 }

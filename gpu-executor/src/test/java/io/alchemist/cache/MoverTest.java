@@ -61,8 +61,8 @@ class MoverTest {
     }
     assertThat(mover.offload(logged)).isTrue();
     assertThat(mover.offload(logged)).as("on its way already").isFalse();
-    // Pages that follow each other are one copy: a field, keys and values for each layer.
-    assertThat(device.queuedCopies()).isEqualTo(3 * LAYERS);
+    // A field, and keys and values of each of three pages, for each layer.
+    assertThat(device.queuedCopies()).isEqualTo((1 + 2 * 3) * LAYERS);
     assertThat(logged.onHost()).isFalse();
     complete(mover);
     assertThat(logged.onHost()).isTrue();
@@ -139,7 +139,7 @@ class MoverTest {
       Logged logged = logged(tokens);
       narrow.offload(logged);
       assertThat(narrow.stats().bytesInFlight()).isEqualTo(2 * block);
-      assertThat(device.queuedCopies()).isEqualTo(6);
+      assertThat(device.queuedCopies()).as("a field and two pages").isEqualTo(2 * (1 + 2 * 2));
       assertThat(device.openBuffers).hasValue(2);
       // Pinned meanwhile.
       assertThat(tree.evictPages(16)).isEqualTo(14);
@@ -216,7 +216,7 @@ class MoverTest {
   }
 
   @Test
-  void balanceOffloadsWhatIsWorthMost() {
+  void balanceCopiesWhatIsWorthMost() {
     long piece = 4L * 4 * LAYERS;
     for (int i = 0; i < 4; i++) {
       cache.insert(1, range(10 * i, 4), new double[] {i == 2 ? 5 : i});
@@ -230,7 +230,7 @@ class MoverTest {
   }
 
   @Test
-  void balanceOffloadsTheOldestAndThenDropsCopies() {
+  void balanceCopiesTheOldestOfEqualsAndDropsNothing() {
     long piece = 4L * 4 * LAYERS;
     for (int i = 0; i < 4; i++) {
       cache.insert(1, range(10 * i, 4));
@@ -243,12 +243,14 @@ class MoverTest {
     assertThat(mover.stats().queued()).as("those on their way count").isEqualTo(2);
     complete(mover);
     assertThat(tree.deviceActivationBytes()).isEqualTo(4 * piece);
-    mover.balance(3 * piece, 2 * piece);
-    assertThat(tree.deviceActivationBytes()).isEqualTo(2 * piece);
+    assertThat(tree.uncopiedActivationBytes()).isEqualTo(2 * piece);
+    mover.balance(3 * piece, 0);
+    assertThat(mover.stats().queued()).as("below the mark").isZero();
+    // What has a copy is there to be dropped by whoever needs the memory.
+    assertThat(tree.evictActivations(2 * piece)).isEqualTo(2 * piece);
     assertThat(logged(range(0, 4)).slab()).isNull();
     assertThat(logged(range(10, 4)).onHost()).isTrue();
     assertThat(logged(range(30, 4)).slab()).isNotNull();
-    assertThat(mover.stats().queued()).isZero();
   }
 
   @Test

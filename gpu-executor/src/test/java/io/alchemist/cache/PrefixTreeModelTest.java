@@ -22,7 +22,7 @@ class PrefixTreeModelTest {
     try (TreeWorld world = new TreeWorld(seed, pages, directory)) {
       for (int i = 0; i < operations; i++) {
         world.step();
-        if (i % 32 == 0) {
+        if (i % 64 == 0) {
           world.check();
         }
       }

@@ -222,11 +222,12 @@ class PrefixTreeTest {
   void whatIsWorthMoreDoesNotGiveWay() {
     cache.insert(1, range(0, 4), new double[] {2}); // of four bytes a position
     cache.insert(1, range(10, 4), new double[] {1});
-    assertThat(tree.evictActivations(32, 0.25)).isZero();
-    assertThat(tree.evictActivations(32, 0.4)).isEqualTo(16);
+    assertThat(tree.evictForActivations(0.25)).isFalse();
+    assertThat(tree.evictForActivations(0.4)).isTrue();
+    assertThat(tree.evictForActivations(0.4)).isFalse();
     assertThat(isLogged(range(0, 4))).isTrue();
     assertThat(isLogged(range(10, 4))).isFalse();
-    assertThat(tree.evictActivations(32)).isEqualTo(16);
+    assertThat(cache.slabBytes()).isEqualTo(16);
   }
 
   @Test
@@ -263,14 +264,14 @@ class PrefixTreeTest {
         List.of(new Recorded(0, 4, cache.slab(4), 0)),
         prospect);
     tree.insert(1, shared, 4, cache.allocate(4), 0, List.of(), prospect);
-    assertThat(tree.evictActivations(16, 0.25)).as("a second for four bytes").isZero();
+    assertThat(tree.evictForActivations(0.25)).as("a second for four bytes").isFalse();
     for (int i = 0; i < 20; i++) {
       double[] another = {1};
       tree.insert(
           1, shared, 4, cache.allocate(4), 0, List.of(), (from, count) -> another[0] * count);
     }
-    assertThat(tree.evictActivations(16, 8 * 0.25)).as("so many are counted").isZero();
-    assertThat(tree.evictActivations(16, 8 * 0.25 + 0.01)).isEqualTo(16);
+    assertThat(tree.evictForActivations(8 * 0.25)).as("so many are counted").isFalse();
+    assertThat(tree.evictForActivations(8 * 0.25 + 0.01)).isTrue();
   }
 
   @Test

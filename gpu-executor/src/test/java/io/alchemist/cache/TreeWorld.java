@@ -33,6 +33,7 @@ final class TreeWorld implements AutoCloseable {
   private static final int LAYERS = 2;
   private static final int FIELDS = 2;
   private static final int VERSIONS = 3;
+  private static final long BLOCK = 2 * LAYERS * PAGE * 4;
 
   /** A sequence being computed. */
   private record Running(
@@ -46,6 +47,7 @@ final class TreeWorld implements AutoCloseable {
 
   private final Random random;
   private final FakeDevice device = new FakeDevice(1L << 30);
+  private final DeviceArena arena;
   private final KvPages kv;
   private final ArenaHostTier host;
   private final PrefixTree tree;
@@ -63,11 +65,21 @@ final class TreeWorld implements AutoCloseable {
   private long hostReads;
   private long mostDiskBytes;
   private long lostCopies;
+  private long slabs;
+  private long refusedSlabs;
+  private long fullest;
+  private long gaveWay;
+  private long oldestPages;
 
   TreeWorld(long seed, int pages, Path directory) {
     random = new Random(seed);
     roomy = pages > 1000;
-    kv = new KvPages(device.memory, DType.F32, LAYERS, 1, PAGE, pages);
+    // Roomy: keys and values never need more than their floor. Otherwise they borrow and are lent
+    // to.
+    int floor = roomy ? pages : pages / 2;
+    long shared = (roomy ? 1L : 6L) * pages * BLOCK;
+    arena = new DeviceArena(device.memory, DType.F32, LAYERS, 1, PAGE, floor, shared);
+    kv = new KvPages(arena);
     host = new ArenaHostTier(
         roomy ? 60_000 : 10_000, new DiskTier(directory, 4_000), device::hostBuffer);
     tree = new PrefixTree(kv, host);
@@ -170,7 +182,7 @@ final class TreeWorld implements AutoCloseable {
       if (random.nextInt(4) > 0) {
         int before = random.nextInt(3);
         Slab slab = slab(before + count + random.nextInt(2));
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; slab != null && i < count; i++) {
           for (int layer = 0; layer < LAYERS; layer++) {
             for (int f = 0; f < FIELDS; f++) {
               Tensor field = slab.field(layer, f);
@@ -180,7 +192,9 @@ final class TreeWorld implements AutoCloseable {
             }
           }
         }
-        if (count > 1 && random.nextInt(3) == 0) {
+        if (slab == null) {
+          refusedSlabs++;
+        } else if (count > 1 && random.nextInt(3) == 0) {
           int half = count / 2;
           pieces.add(new Recorded(at, half, slab.retain(), before));
           pieces.add(new Recorded(at + half, count - half, slab, before + half));
@@ -193,16 +207,55 @@ final class TreeWorld implements AutoCloseable {
     return pieces;
   }
 
-  private Slab slab(int rows) {
-    Tensor[][] tensors = new Tensor[LAYERS][FIELDS];
-    for (Tensor[] layer : tensors) {
-      for (int f = 0; f < FIELDS; f++) {
-        // Some layers lack some fields.
-        layer[f] =
-            random.nextInt(5) == 0 ? null : device.memory.allocate("slab", DType.F32, rows, 1);
-      }
+  /** As the recorder does: what is worth least makes room. */
+  private @Nullable Slab slab(int rows) {
+    int[][] cols = new int[LAYERS][FIELDS];
+    for (int[] layer : cols) {
+      // Some layers lack some fields.
+      Arrays.setAll(layer, f -> random.nextInt(5) == 0 ? 0 : 1);
     }
-    return new Slab(rows, tensors);
+    // Some are worth little themselves.
+    double worth = random.nextInt(4) == 0 ? random.nextInt(3) / 16.0 : Double.POSITIVE_INFINITY;
+    Slab slab = arena.slab(rows, cols);
+    while (slab == null && !roomy && evictForActivations(worth)) {
+      slab = arena.slab(rows, cols);
+    }
+    slabs += slab == null ? 0 : 1;
+    fullest = Math.max(fullest, arena.activationBytes());
+    return slab;
+  }
+
+  /** Looks whether that goes which is to go, and nothing else. */
+  private boolean evictForActivations(double worth) {
+    Logged copied = first(tree.holdings().copied());
+    Logged least = first(tree.holdings().deviceOnly());
+    Segment oldest = kv.aboveFloor() ? first(tree.holdings().takeable()) : null;
+    boolean pages = copied == null
+        && oldest != null
+        && (least == null || oldest.lastUse < least.lastUse)
+        && uncopied(oldest).stream().allMatch(l -> l.worth < worth);
+    boolean loses = copied == null && !pages && least != null && least.worth < worth;
+    List<Logged> rest = new ArrayList<>(tree.holdings().deviceOnly());
+    rest.removeIf(l -> pages ? l.holders.equals(List.of(oldest)) : loses && l == least);
+
+    assertThat(tree.evictForActivations(worth)).isEqualTo(copied != null || pages || loses);
+
+    assertThat(copied == null || copied.slab() == null).isTrue();
+    assertThat(oldest == null || oldest.onDevice() != pages).isTrue();
+    sameOrder(tree.holdings().deviceOnly(), rest);
+    if (copied == null && !pages && !loses && (least != null || oldest != null)) {
+      gaveWay++;
+    }
+    oldestPages += pages ? 1 : 0;
+    return copied != null || pages || loses;
+  }
+
+  private static <T> @Nullable T first(Collection<T> order) {
+    return order.isEmpty() ? null : order.iterator().next();
+  }
+
+  private static List<Logged> uncopied(Segment s) {
+    return s.pieces.stream().map(Piece::logged).filter(l -> !l.onHost()).toList();
   }
 
   private void finishOne() {
@@ -280,9 +333,9 @@ final class TreeWorld implements AutoCloseable {
       assertThat(free).isEqualTo(kv.freePages());
       assertThat(free >= wanted || tree.holdings().takeable().isEmpty()).isTrue();
     } else {
-      long used = device.memory.usedBytes();
+      long used = arena.activationBytes();
       long freed = tree.evictActivations(random.nextInt(600));
-      assertThat(used - device.memory.usedBytes()).isEqualTo(freed);
+      assertThat(used - arena.activationBytes()).isGreaterThanOrEqualTo(freed);
     }
   }
 
@@ -444,7 +497,7 @@ final class TreeWorld implements AutoCloseable {
       }
       s.pieces.forEach(piece -> logged.add(piece.logged()));
     }
-    assertThat(owned.cardinality()).isEqualTo(kv.pageCount() - kv.freePages());
+    assertThat(arena.kvBytes()).isEqualTo(owned.cardinality() * BLOCK);
     checkLogged(logged, loggedPins);
     CacheStats stats = tree.stats();
     assertThat(stats.segments()).isEqualTo(segments.size());
@@ -527,12 +580,33 @@ final class TreeWorld implements AutoCloseable {
     }
     running.forEach(r -> r.recorded.forEach(p -> references.merge(p.slab(), 1, Integer::sum)));
     references.forEach((slab, n) -> assertThat(slab.references()).isEqualTo(n));
-    long slabBytes = references.keySet().stream().mapToLong(Slab::sizeBytes).sum();
-    long kvBytes = 2L * LAYERS * kv.pageCount() * PAGE * 4;
-    assertThat(device.memory.usedBytes()).isEqualTo(kvBytes + slabBytes);
+    BitSet blocks = new BitSet();
+    references.keySet().forEach(slab -> own(blocks, slab));
+    assertThat(arena.activationBytes())
+        .isEqualTo(blocks.cardinality() * BLOCK)
+        .isLessThanOrEqualTo(arena.activationLimitBytes());
+    assertThat(arena.activationBytes() + arena.kvBytes() + kv.freePages() * BLOCK)
+        .isEqualTo(arena.sizeBytes());
     assertThat(tree.deviceActivationBytes())
         .isEqualTo(inTree.stream().mapToLong(Slab::sizeBytes).sum());
     assertThat(tree.stats().hostCopyBytes()).isEqualTo(hostBytes);
+  }
+
+  /** Slabs have blocks of their own. */
+  private static void own(BitSet blocks, Slab slab) {
+    BitSet own = new BitSet();
+    for (int layer = 0; layer < LAYERS; layer++) {
+      for (int f = 0; f < FIELDS; f++) {
+        Tensor t = slab.field(layer, f);
+        if (t != null) {
+          own.set(
+              (int) (t.offsetBytes() / BLOCK),
+              (int) ((t.offsetBytes() + t.sizeBytes() - 1) / BLOCK) + 1);
+        }
+      }
+    }
+    assertThat(blocks.intersects(own)).isFalse();
+    blocks.or(own);
   }
 
   private void checkOrders(Set<Segment> segments, Set<Logged> logged) {
@@ -556,6 +630,17 @@ final class TreeWorld implements AutoCloseable {
     sameOrder(tree.holdings().takeable(), takeable.values());
     sameOrder(tree.holdings().copied(), copied);
     sameOrder(tree.holdings().deviceOnly(), deviceOnly);
+    deviceOnly.sort(
+        Comparator.<Logged>comparingDouble(l -> -l.worth).thenComparing(l -> l.lastUse));
+    sameOrder(tree.holdings().worthCopying(), deviceOnly);
+    Set<Slab> uncopied = new HashSet<>();
+    for (Logged l : logged) {
+      if (l.slab() != null && !l.onHost()) {
+        uncopied.add(l.slab());
+      }
+    }
+    assertThat(tree.uncopiedActivationBytes())
+        .isEqualTo(uncopied.stream().mapToLong(Slab::sizeBytes).sum());
   }
 
   private static void sameOrder(Collection<?> actual, Collection<?> expected) {
@@ -572,6 +657,10 @@ final class TreeWorld implements AutoCloseable {
       assertThat(mostDiskBytes).as("spilled to disk").isBetween(1L, 4_000L);
       assertThat(lostCopies).as("host copies lost").isPositive();
       assertThat(tree.stats().evictedPages()).isPositive();
+      assertThat(refusedSlabs).as("slabs refused").isLessThan(slabs / 10);
+      assertThat(gaveWay).as("worth less than others").isPositive();
+      assertThat(oldestPages).as("pages given up for activations").isPositive();
+      assertThat(fullest).as("most activations").isGreaterThan(arena.activationLimitBytes() / 2);
     }
     assertThat(mover.stats().completed()).as("offloaded").isPositive();
     for (Running r : running) {
@@ -596,7 +685,7 @@ final class TreeWorld implements AutoCloseable {
   @Override
   public void close() {
     host.close();
-    kv.close();
+    arena.close();
     device.memory.close();
   }
 

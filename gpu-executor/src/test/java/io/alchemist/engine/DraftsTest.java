@@ -2,6 +2,7 @@ package io.alchemist.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import io.alchemist.files.PeftDirectory;
 import io.alchemist.serve.Turn;
@@ -52,6 +53,8 @@ class DraftsTest {
       assertThat(Engine.await(first).report().reusedTokens()).isEqualTo(PROMPT.length - 1);
       assertThat(Engine.await(first).relativeError(added)).isZero();
       assertThat(Engine.await(second).relativeError(added)).isGreaterThan(0.1);
+      assertThat(Engine.await(first).cosine(added)).isCloseTo(1, within(1e-12));
+      assertThat(Engine.await(second).cosine(added)).isLessThan(0.99);
       TestEngines.assertNothingHeld(engine);
     }
   }

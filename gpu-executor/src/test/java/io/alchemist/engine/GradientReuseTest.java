@@ -15,6 +15,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -206,6 +207,31 @@ class GradientReuseTest {
   }
 
   @Test
+  void calibrationMakesThePlannerForetellAndChangesNothing() {
+    try (Engine engine = TestEngines.learning()) {
+      List<TrainingExample> examples = examples(TestEngines.answers(engine, "t", PROMPTS, 4));
+      Gradients before = Gradients.of(engine, examples, Reuse.NONE);
+      Engine.await(engine.calibrate(Duration.ofSeconds(2)));
+      TestEngines.assertNothingHeld(engine);
+      Gradients after = Gradients.of(engine, examples, Reuse.NONE);
+      after.assertEquals(before);
+      assertThat(after.report().predictedNanos()).isPositive();
+      assertThat(Engine.await(engine.status()).trained().examples()).isEqualTo(2 * examples.size());
+    }
+  }
+
+  @Test
+  void anEngineThatWasNotCalibratedForetellsNothingAtFirst() {
+    try (Engine engine = TestEngines.learning()) {
+      List<TrainingExample> examples = examples(TestEngines.answers(engine, "t", PROMPTS, 4));
+      assertThat(Gradients.of(engine, examples, Reuse.LOGGED).report().predictedNanos())
+          .isZero();
+      assertThat(Gradients.of(engine, examples, Reuse.LOGGED).report().predictedNanos())
+          .isPositive();
+    }
+  }
+
+  @Test
   void onlyWhatTheTrainedLayersNeedIsKept() {
     long all = recordedBytes(LinearLayer.values());
     assertThat(recordedBytes(LinearLayer.Q)).isEqualTo(all);
@@ -297,8 +323,8 @@ class GradientReuseTest {
   void gradientAfterPreemptionIsRight() {
     EngineConfig config = TestEngines.config(
         TestEngines.learning(TestEngines.adapter(LinearLayer.values())),
-        TestEngines.cache(160, 16L << 20, 64L << 20),
-        64);
+        TestEngines.cache(160, 60_000, 64L << 20),
+        16);
     try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
       List<CompletableFuture<Turn>> running = new ArrayList<>();
       for (int i = 0; i < 6; i++) {

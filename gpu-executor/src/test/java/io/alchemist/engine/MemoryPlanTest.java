@@ -145,7 +145,7 @@ class MemoryPlanTest {
     assertThatThrownBy(() -> TestEngines.start(config, Case.RECORDS.model))
         .isInstanceOf(DeviceMemoryException.class)
         .hasMessageMatching("The memory plan needs [0-9.]+ MiB, the device has 2.0 MiB: weights"
-            + " [0-9.]+ MiB, keys and values 0.2 MiB, activations 1.0 MiB, serving [0-9.]+ MiB,"
+            + " [0-9.]+ MiB, keys and values 0.2 MiB, shared with activations 1.0 MiB, serving [0-9.]+ MiB,"
             + " gradients and optimizer [0-9.]+ MiB, training pass [0-9.]+ MiB. Give the engine more"
             + " device memory, or less to its largest part.");
   }
@@ -156,9 +156,12 @@ class MemoryPlanTest {
     assertThat(plan.parts().values().stream().mapToLong(Long::longValue).sum())
         .isEqualTo(plan.totalBytes());
     assertThat(plan.deviceBytes()).isEqualTo(1L << 40);
-    assertThat(plan.parts()).containsEntry("activations", MEBIBYTE);
+    long block = 2L * 4 * 4 * 3 * 16; // floats of four tokens of three layers
+    assertThat(plan.parts())
+        .containsEntry("keys and values", 512 / 4 * block)
+        .containsEntry("shared with activations", MEBIBYTE / block * block);
     MemoryPlan serving = MemoryPlan.of(Case.SERVES_ONLY.model, Case.SERVES_ONLY.config(1L << 40));
     assertThat(serving.parts())
-        .containsOnlyKeys("weights", "keys and values", "activations", "serving");
+        .containsOnlyKeys("weights", "keys and values", "shared with activations", "serving");
   }
 }

@@ -48,7 +48,7 @@ class ServingTest {
       int pageTokens,
       int stepTokens,
       int sequences,
-      boolean recorded,
+      long sharedBytes,
       boolean known,
       long order) {}
 
@@ -59,7 +59,7 @@ class ServingTest {
             Arbitraries.of(1, 4, 16),
             Arbitraries.of(8, 13, 64, 300),
             Arbitraries.of(1, 3, 8),
-            Arbitraries.of(true, false),
+            Arbitraries.of(0L, 40_000L, 16L << 20),
             Arbitraries.of(true, false),
             Arbitraries.longs().between(0, 1000))
         .as(Setup::new);
@@ -67,8 +67,8 @@ class ServingTest {
 
   @Property(tries = 25, shrinking = ShrinkingMode.OFF)
   void answersDoNotDependOnHowTheyAreServed(@ForAll("setups") Setup setup) {
-    CacheConfig cache = new CacheConfig(
-        setup.pageTokens, setup.kvTokens, setup.recorded ? 16L << 20 : 0, 0, 0, null);
+    CacheConfig cache =
+        new CacheConfig(setup.pageTokens, setup.kvTokens, setup.sharedBytes, 0, 0, null);
     EngineConfig config = TestEngines.config(
         null, cache, new SchedulerConfig(setup.sequences, setup.stepTokens, 64), 0);
     try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
@@ -113,7 +113,7 @@ class ServingTest {
   @Test
   void memoryForFewTokensPreemptsAndTheAnswersAreTheSame() {
     EngineConfig config = TestEngines.config(
-        null, TestEngines.cache(112, 16L << 20, 0), new SchedulerConfig(4, 64, 64), 0);
+        null, TestEngines.cache(64, 20_000, 0), new SchedulerConfig(4, 6, 64), 0);
     try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
       List<Turn> turns = TestEngines.answers(engine, "t", PROMPTS, ANSWER);
       assertThat(Engine.await(engine.status()).server().preemptions()).isPositive();

@@ -1,8 +1,10 @@
 package io.alchemist.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.alchemist.serve.Demand;
 import io.alchemist.serve.Server.StepReport;
 import io.alchemist.train.SliceKind;
 import java.util.List;
@@ -10,8 +12,11 @@ import org.junit.jupiter.api.Test;
 
 class StepBudgetTest {
   private static final long MILLI = 1_000_000;
-  /** 50 ms for a token, training waits two seconds. */
-  private final StepBudget budget = new StepBudget(new LatencyTargets(50, 2_000));
+  private static final Demand NOTHING = new Demand(0, 0, 0, 0, 0, 0);
+  private static final Demand DECODING = new Demand(0, 0, 0, 0, 1, 10);
+
+  /** 500 ms for the first token, 50 ms for the next, training waits two seconds. */
+  private final StepBudget budget = new StepBudget(new LatencyTargets(500, 50, 2_000));
 
   private final long start = System.nanoTime();
 
@@ -20,35 +25,42 @@ class StepBudgetTest {
   }
 
   private void token(String id, double endMillis, double tookMillis) {
-    budget.stepTook(new StepReport(0, 1, List.of(id)), at(endMillis), (long) (tookMillis * MILLI));
+    budget.stepTook(
+        new StepReport(0, 1, 10, List.of(id)), at(endMillis), (long) (tookMillis * MILLI));
+  }
+
+  private void prefilled(int rows, double endMillis, double tookMillis) {
+    budget.stepTook(
+        new StepReport(rows, 0, 0, List.of()), at(endMillis), (long) (tookMillis * MILLI));
   }
 
   private void slice(int rows, double endMillis, double tookMillis) {
     budget.sliceTook(SliceKind.FORWARD, rows, at(endMillis), (long) (tookMillis * MILLI));
   }
 
+  private boolean allows(int rows, Demand demand, double millis) {
+    return budget.allows(SliceKind.FORWARD, rows, demand, at(millis));
+  }
+
+  /** One prompt with so many tokens left, which came at that time. */
+  private Demand prompt(int rows, double arrivedMillis) {
+    return new Demand(1, rows, 0, at(arrivedMillis), 0, 0);
+  }
+
   @Test
   void withNobodyWaitingForATokenTrainingRuns() {
-    assertThat(budget.allows(SliceKind.FORWARD, 1_000, false, at(0))).isTrue();
+    assertThat(allows(1_000, NOTHING, 0)).isTrue();
   }
 
   @Test
   void aSliceRunsWhereTheNextTokenIsStillInTime() {
     slice(100, 0, 10); // 0.1 ms a row
     token("a", 100, 20);
-    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(100)))
-        .as("10 + 20 of 50 ms")
-        .isTrue();
-    assertThat(budget.allows(SliceKind.FORWARD, 300, false, at(100)))
-        .as("30 + 20 of 50 ms")
-        .isTrue();
-    assertThat(budget.allows(SliceKind.FORWARD, 301, false, at(100)))
-        .as("a row too many")
-        .isFalse();
-    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(120)))
-        .as("20 ms later")
-        .isTrue();
-    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(121))).isFalse();
+    assertThat(allows(100, DECODING, 100)).as("10 + 20 of 50 ms").isTrue();
+    assertThat(allows(299, DECODING, 100)).as("29.9 + 20 of 50 ms").isTrue();
+    assertThat(allows(301, DECODING, 100)).as("two rows more").isFalse();
+    assertThat(allows(99, DECODING, 120)).as("20 ms later").isTrue();
+    assertThat(allows(100, DECODING, 121)).isFalse();
   }
 
   @Test
@@ -56,60 +68,136 @@ class StepBudgetTest {
     slice(100, 0, 10);
     token("a", 100, 20);
     token("b", 120, 20);
-    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(121))).isFalse();
+    assertThat(allows(100, DECODING, 121)).isFalse();
     budget.ended("a");
-    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(121))).isTrue();
+    assertThat(allows(100, DECODING, 121)).isTrue();
     budget.ended("b");
-    assertThat(budget.allows(SliceKind.FORWARD, 100_000, false, at(121))).isTrue();
+    assertThat(allows(100_000, NOTHING, 121)).isTrue();
+  }
+
+  @Test
+  void anAnswerThatWasHeldUpCatchesUpBeforeTrainingGoesOn() {
+    slice(100, 0, 10);
+    token("a", 100, 20);
+    token("a", 300, 20); // due at 150: somebody else's prompt took the time
+    assertThat(allows(1, DECODING, 300)).as("the third is due at 200").isFalse();
+    for (int millis = 320; millis <= 380; millis += 20) {
+      token("a", millis, 20);
+    }
+    assertThat(allows(1, DECODING, 380)).as("the seventh is due at 400").isFalse();
+    token("a", 400, 20);
+    assertThat(allows(100, DECODING, 400)).as("the eighth is due at 450").isTrue();
+  }
+
+  @Test
+  void whoWasFastHasNoLongPauseForIt() {
+    slice(100, 0, 10);
+    for (int i = 0; i < 10; i++) {
+      token("a", 100 + 20 * i, 20);
+    }
+    assertThat(allows(299, DECODING, 280)).isTrue();
+    assertThat(allows(301, DECODING, 280)).as("50 ms after the last at most").isFalse();
+  }
+
+  @Test
+  void decodingTakesLongerWithMoreSequencesAndTokens() {
+    slice(100, 0, 10);
+    for (int i = 0; i < 200; i++) {
+      int rows = 1 + i % 4;
+      long pairs = 100L * (1 + i % 7);
+      double millis = 10 + 2 * rows + 0.01 * pairs;
+      budget.stepTook(
+          new StepReport(0, rows, pairs, List.of("a" + i)), at(i), (long) (millis * MILLI));
+      budget.ended("a" + i);
+    }
+    token("a", 1_000, 10 + 2 + 0.1);
+    Demand few = new Demand(0, 0, 0, 0, 1, 100); // 13 ms
+    Demand many = new Demand(0, 0, 0, 0, 12, 1_000); // 44 ms
+    assertThat(allows(300, few, 1_000)).as("30 + 13 of 50 ms").isTrue();
+    assertThat(allows(30, many, 1_000)).as("3 + 44 of 50 ms").isTrue();
+    assertThat(allows(100, many, 1_000)).as("10 + 44 of 50 ms").isFalse();
   }
 
   @Test
   void whilePromptsAreComputedTrainingWaits() {
-    assertThat(budget.allows(SliceKind.FORWARD, 1, true, at(10))).isFalse();
+    assertThat(allows(1, prompt(1, 10), 10)).isFalse();
+    prefilled(100, 10, 10);
+    assertThat(allows(1, prompt(1, 10), 1_000))
+        .as("0.1 ms left of 500 ms, but it waits until prefill has finished")
+        .isFalse();
+  }
+
+  @Test
+  void afterHalfItsPatienceTrainingTakesWhatFirstTokensLeave() {
+    prefilled(100, 0, 20); // 0.2 ms a row
+    slice(100, 0, 10);
+    assertThat(allows(100, prompt(500, 900), 1_000)).isFalse();
+    assertThat(allows(100, prompt(500, 900), 1_001)).as("10 + 100 of 399 ms").isTrue();
+    assertThat(allows(100, prompt(500, 611), 1_001)).as("10 + 100 of 110 ms").isTrue();
+    assertThat(allows(100, prompt(500, 610), 1_001)).as("10 + 100 of 109 ms").isFalse();
+    token("a", 1_000, 20);
+    assertThat(allows(100, prompt(500, 900), 1_001))
+        .as("and what next tokens leave: nothing, behind 500 rows")
+        .isFalse();
+    assertThat(allows(100, prompt(50, 900), 1_001)).as("10 + 10 of 49 ms").isTrue();
   }
 
   @Test
   void afterItsPatienceTrainingGetsOneSliceAllTheSame() {
     slice(100, 0, 10);
     token("a", 1_990, 60);
-    assertThat(budget.allows(SliceKind.FORWARD, 100, true, at(2_000))).isFalse();
-    assertThat(budget.allows(SliceKind.FORWARD, 100, true, at(2_001))).isTrue();
+    assertThat(allows(100, prompt(500, 0), 2_000)).isFalse();
+    assertThat(allows(100, prompt(500, 0), 2_001)).isTrue();
     slice(100, 2_011, 10);
-    assertThat(budget.allows(SliceKind.FORWARD, 100, false, at(2_012)))
-        .as("and waits anew")
-        .isFalse();
-    assertThat(budget.allows(SliceKind.FORWARD, 100, true, at(4_012))).isTrue();
+    assertThat(allows(100, DECODING, 2_012)).as("and waits anew").isFalse();
+    assertThat(allows(100, prompt(500, 0), 4_012)).isTrue();
   }
 
   @Test
   void whoHasNothingToTrainDoesNotRunOutOfPatience() {
     token("a", 1_990, 60);
     budget.nothingToTrain(at(1_990));
-    assertThat(budget.allows(SliceKind.FORWARD, 100, true, at(3_000))).isFalse();
+    assertThat(allows(100, prompt(500, 0), 3_000)).isFalse();
   }
 
   @Test
-  void timesAreRunningMeans() {
+  void aSliceWithoutRowsTeachesNothing() {
     slice(100, 0, 10);
-    slice(100, 0, 20); // 0.1 and a fifth of the way to 0.2 ms a row
-    token("a", 100, 20);
-    assertThat(budget.allows(SliceKind.FORWARD, 250, false, at(100)))
-        .as("30 + 20 of 50 ms")
-        .isTrue();
-    assertThat(budget.allows(SliceKind.FORWARD, 251, false, at(100))).isFalse();
     slice(0, 100, 500);
-    assertThat(budget.allows(SliceKind.FORWARD, 250, false, at(100)))
-        .as("a slice without rows teaches nothing")
-        .isTrue();
+    token("a", 100, 20);
+    assertThat(allows(299, DECODING, 100)).isTrue();
   }
 
   @Test
-  void theErrorOfThePredictionIsKnown() {
-    assertThat(budget.predictionError()).isZero();
+  void theErrorOfThePredictionIsKnownByKind() {
+    assertThat(budget.times().errors()).containsOnlyKeys(StepTimes.KINDS).containsValue(Double.NaN);
     token("a", 0, 20);
     token("a", 20, 40);
-    assertThat(budget.predictionError()).isCloseTo(0.5, within(1e-9));
-    budget.stepTook(new StepReport(64, 1, List.of("a")), at(200), 150 * MILLI);
-    assertThat(budget.predictionError()).as("prefill is not decoding").isCloseTo(0.5, within(1e-9));
+    slice(100, 0, 10);
+    slice(100, 0, 8);
+    assertThat(budget.times().errors().get("decode")).isCloseTo(0.5, within(1e-9));
+    assertThat(budget.times().errors().get("forward")).isCloseTo(0.25, within(1e-9));
+    assertThat(budget.times().errors().get("prefill")).isNaN();
+    budget.stepTook(new StepReport(64, 1, 0, List.of("a")), at(200), 150 * MILLI);
+    assertThat(budget.times().errors().get("decode"))
+        .as("prefill is not decoding")
+        .isCloseTo(0.5, within(1e-9));
+  }
+
+  @Test
+  void whereTheTimeWentIsKnown() {
+    prefilled(100, 10, 10);
+    token("a", 30, 20);
+    slice(10, 35, 5);
+    assertThat(budget.times().servingNanos()).isEqualTo(30 * MILLI);
+    assertThat(budget.times().trainingNanos()).isEqualTo(5 * MILLI);
+  }
+
+  @Test
+  void targetsThatCannotBeKeptAreRefused() {
+    assertThatThrownBy(() -> new LatencyTargets(0, 50, 2_000))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("A time to the first token of 0.0 ms, a time per token of 50.0 ms and a"
+            + " patience of 2000.0 ms can't be kept; give positive times.");
   }
 }

@@ -75,19 +75,24 @@ enum Tier {
         e.mover().balance(0, 0);
         return true;
       }));
-      return cache(engine).deviceActivationBytes() == 0;
+      EngineStatus status = Engine.await(engine.status());
+      return status.mover().queued() == 0 && status.cache().uncopiedActivationBytes() == 0;
     });
+    Engine.await(engine.inspect(e -> e.tree().evictActivations(Long.MAX_VALUE)));
+    assertThat(cache(engine).deviceActivationBytes()).isZero();
   }
 
   private static void offloadHalf(Engine engine) {
-    long all = cache(engine).deviceActivationBytes();
+    long all = cache(engine).uncopiedActivationBytes();
     await().atMost(LIMIT).pollInterval(Duration.ofMillis(5)).until(() -> {
       Engine.await(engine.inspect(e -> {
         e.mover().balance(all / 2, all / 2);
         return true;
       }));
-      return cache(engine).deviceActivationBytes() <= all / 2;
+      EngineStatus status = Engine.await(engine.status());
+      return status.mover().queued() == 0 && status.cache().uncopiedActivationBytes() <= all / 2;
     });
+    Engine.await(engine.inspect(e -> e.tree().evictActivations(all / 4)));
   }
 
   static CacheStats cache(Engine engine) {

@@ -2,6 +2,7 @@ package io.alchemist.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.alchemist.cache.DeviceArena;
 import io.alchemist.cache.HostTier;
 import io.alchemist.cache.KvPages;
 import io.alchemist.cache.PrefixTree;
@@ -26,7 +27,8 @@ import org.junit.jupiter.api.Test;
 /** Examples are cut into micro-batches, and these into rows. Prompts are logged in a real tree of pages of four. */
 class PackerTest {
   private final Ops ops = CpuOps.create(1, 1 << 20);
-  private final KvPages kv = new KvPages(ops.memory(), DType.F32, 1, 1, 4, 64);
+  private final DeviceArena arena = new DeviceArena(ops.memory(), DType.F32, 1, 1, 4, 64, 0);
+  private final KvPages kv = new KvPages(arena);
   private final GradientSum nowhere = new GradientSum(ParameterSet.zeros(
       ops,
       ops.memory(),
@@ -40,7 +42,7 @@ class PackerTest {
   void close() {
     tree.close();
     assertThat(kv.freePages()).as("all coverages were closed").isEqualTo(64);
-    kv.close();
+    arena.close();
     nowhere.close();
     ops.close();
   }
@@ -56,8 +58,8 @@ class PackerTest {
         prompt.length,
         pages,
         0,
-        List.of(
-            new Recorded(from, to - from, new Slab(field.rows(), new Tensor[][] {{field}}), 0)));
+        List.of(new Recorded(
+            from, to - from, new Slab(field.rows(), new Tensor[][] {{field}}, field::close), 0)));
   }
 
   private void serve(int[] prompt) {

@@ -60,6 +60,7 @@ public final class ContinualLearning implements AutoCloseable {
   private final StreamSupervisor stream;
   private final AtomicBoolean closed = new AtomicBoolean();
   private final CountDownLatch ended = new CountDownLatch(1);
+  private final CountDownLatch closeDone = new CountDownLatch(1);
   private long wokenNanos = System.nanoTime();
 
   private ContinualLearning(SparkSession spark, RoundObserver observer)
@@ -78,6 +79,7 @@ public final class ContinualLearning implements AutoCloseable {
       ModelConfig model = modelConfig(modelPath);
       AdapterOptimizer optimizer = own(new AdapterOptimizer(
           model, ExecutorEngine.trainable(conf), ExecutorEngine.optimizer(conf)));
+      Metrics metrics = new Metrics();
       RoundLog log = new RoundLog(tables);
       FeedbackJoin join = new FeedbackJoin(tables, log, rules(conf));
       this.rounds = new Rounds(
@@ -90,7 +92,7 @@ public final class ContinualLearning implements AutoCloseable {
           fleet,
           model,
           optimizer,
-          new EventPoster(events, observer));
+          new EventPoster(events, metrics, observer));
       rounds.open();
       fleet.awaitReady(
           AlchemistConf.MIN_EXECUTORS.in(conf),
@@ -99,7 +101,7 @@ public final class ContinualLearning implements AutoCloseable {
           RouterConfig.defaults()
               .at(AlchemistConf.ROUTER_HOST.in(conf), AlchemistConf.ROUTER_PORT.in(conf)),
           new FleetBackends(fleet),
-          new Metrics()));
+          metrics));
       this.collector = own(new Collector(
           fleet,
           tables::append,
@@ -126,7 +128,7 @@ public final class ContinualLearning implements AutoCloseable {
   }
 
   /**
-   * Starts the job in a session and returns when it serves.
+   * Starts the job in a session and returns when it serves. Each round is logged.
    *
    * @param spark started with {@link AlchemistPlugin}, {@code spark.alchemist.model} and Delta's extension and catalog
    * @throws IllegalArgumentException when a setting makes no sense
@@ -135,10 +137,10 @@ public final class ContinualLearning implements AutoCloseable {
    */
   public static ContinualLearning start(SparkSession spark)
       throws IOException, InterruptedException, TimeoutException {
-    return start(spark, RoundObserver.NONE);
+    return start(spark, new LoggedRounds());
   }
 
-  /** Likewise, telling {@code observer} of each round. */
+  /** Likewise, telling {@code observer} of each round instead. */
   public static ContinualLearning start(SparkSession spark, RoundObserver observer)
       throws IOException, InterruptedException, TimeoutException {
     return new ContinualLearning(spark, observer);
@@ -217,13 +219,35 @@ public final class ContinualLearning implements AutoCloseable {
   /**
    * Ends the job in good order: no new request is taken, answers and the round under way end, what executors still have is
    * committed. A round that takes longer than the drain timeout is given up and comes again at the next start. The session
-   * goes on.
+   * goes on. Where it is being closed already, waits until it is.
    */
   @Override
   public void close() {
     if (!closed.compareAndSet(false, true)) {
+      awaitClosed();
       return;
     }
+    try {
+      finish();
+    } finally {
+      closeDone.countDown();
+    }
+  }
+
+  private void awaitClosed() {
+    try {
+      closeDone.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Whether it ends or has ended, by {@link #close} or because the process does. */
+  public boolean isClosed() {
+    return closed.get();
+  }
+
+  private void finish() {
     LOG.info("Finishing what is under way");
     try {
       router.close();

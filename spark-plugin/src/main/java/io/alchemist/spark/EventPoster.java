@@ -2,22 +2,32 @@ package io.alchemist.spark;
 
 import io.alchemist.feedback.RoundRecord;
 import io.alchemist.feedback.VersionRecord;
+import io.alchemist.metrics.Gauge;
+import io.alchemist.metrics.Metrics;
 import io.alchemist.spark.rounds.Audit;
 import io.alchemist.spark.rounds.RoundObserver;
 import io.alchemist.spark.rounds.RoundTimes;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/** Tells the UI of rounds, and then another observer. */
+/** Tells the UI and the driver's metrics of rounds, and then another observer. */
 final class EventPoster implements RoundObserver {
-  private static final Logger LOG = LoggerFactory.getLogger(EventPoster.class);
-
   private final JobEvents events;
   private final RoundObserver next;
+  private final Gauge gradientError;
+  private final Gauge gradientCosine;
 
-  EventPoster(JobEvents events, RoundObserver next) {
+  EventPoster(JobEvents events, Metrics metrics, RoundObserver next) {
     this.events = events;
     this.next = next;
+    this.gradientError = metrics
+        .gauges(
+            "alchemist_reuse_gradient_relative_error",
+            "Relative difference of the last audited round's gradient from logged activations to the recomputed one.")
+        .labels();
+    this.gradientCosine = metrics
+        .gauges(
+            "alchemist_reuse_gradient_cosine",
+            "Cosine of the angle between the last audited round's gradient and the recomputed one.")
+        .labels();
   }
 
   @Override
@@ -33,35 +43,15 @@ final class EventPoster implements RoundObserver {
 
   @Override
   public void ended(RoundRecord round, RoundTimes times) {
-    LOG.info(
-        "Round {}: {} rows, {} examples, {} in quarantine, {} waiting; version {} to {}; loss {}; {} prompt tokens reused,"
-            + " {} recomputed; gate {}; {} s",
-        round.round(),
-        round.received(),
-        round.examples(),
-        round.quarantined().size(),
-        round.waiting().size(),
-        round.fromVersion(),
-        round.toVersion(),
-        round.loss(),
-        round.reusedTokens(),
-        round.recomputedTokens(),
-        round.gate(),
-        round.seconds());
     events.round(round, times);
     next.ended(round, times);
   }
 
   @Override
   public void audited(Audit audit) {
-    LOG.info(
-        "Round {} audited: {} of {} tokens reused, {} s instead of {} s, relative error {}",
-        audit.round(),
-        audit.reusedTokens(),
-        audit.tokens(),
-        audit.reuseSeconds(),
-        audit.recomputeSeconds(),
-        audit.relativeError());
+    events.audited(audit);
+    gradientError.set(audit.relativeError());
+    gradientCosine.set(audit.cosine());
     next.audited(audit);
   }
 }

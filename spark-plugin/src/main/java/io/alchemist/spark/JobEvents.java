@@ -6,7 +6,9 @@ import io.alchemist.spark.fleet.ExecutorReport;
 import io.alchemist.spark.fleet.Fleet;
 import io.alchemist.spark.fleet.Member;
 import io.alchemist.spark.internal.ListenerBus;
+import io.alchemist.spark.rounds.Audit;
 import io.alchemist.spark.rounds.RoundTimes;
+import io.alchemist.spark.ui.AuditEvent;
 import io.alchemist.spark.ui.ExecutorView;
 import io.alchemist.spark.ui.FleetEvent;
 import io.alchemist.spark.ui.RoundEvent;
@@ -77,6 +79,20 @@ final class JobEvents {
         report.devicePeakBytes(),
         report.devicePlannedBytes(),
         report.trainerPeakBytes());
+  }
+
+  void audited(Audit audit) {
+    ListenerBus.post(
+        context,
+        new AuditEvent(
+            audit.round(),
+            audit.tokens(),
+            audit.reusedTokens(),
+            audit.reuseSeconds(),
+            audit.recomputeSeconds(),
+            audit.relativeError(),
+            audit.cosine(),
+            System.currentTimeMillis()));
   }
 
   void version(VersionRecord version) {

@@ -1,53 +1,119 @@
 package io.alchemist.spark.cli;
 
+import com.sun.management.HotSpotDiagnosticMXBean;
+import io.alchemist.files.Checkpoint;
+import io.alchemist.files.ModelFiles;
 import io.alchemist.spark.AlchemistPlugin;
 import io.alchemist.spark.demo.DemoConfig;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
+import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 import org.jspecify.annotations.Nullable;
 
 /** Spark as the demo wants it: small, on one machine, with the plugin and Delta. */
 final class DemoSession {
+  private static final long MIB = 1L << 20;
+  private static final long HOST_BYTES = 128 * MIB;
+  /** Direct memory of Spark, Netty and Arrow. */
+  private static final long OTHER_DIRECT_BYTES = 512 * MIB;
+  /** Beside the weights: versions of the adapter, keys and values, activations, a training pass. */
+  private static final long LEAST_DEVICE_BYTES = 2_048 * MIB;
+
+  private static final long LEAST_DEVICE_BYTES_IN_CLUSTER = 1_024 * MIB;
+  /** All but the weights grows with the model, too. */
+  private static final long DEVICE_BYTES_PER_WEIGHT_BYTE = 4;
+  /** A step of decoding reads all weights, by two cores at about this speed. */
+  private static final double WEIGHT_BYTES_PER_MILLI = 10e6;
+
+  private static final double DECODE_STEPS_PER_TOKEN = 4;
+  private static final long LEAST_TOKEN_MILLIS = 50;
+
+  private static final double CLUSTER_FACTOR = 3;
+
   private DemoSession() {}
 
   static SparkSession start(String master, int port, Path model, Path warehouse) {
-    boolean cluster = master.startsWith("local-cluster");
-    SparkSession.Builder builder = SparkSession.builder()
-        .appName("Alchemist demo")
-        .master(master)
-        .config("spark.plugins", AlchemistPlugin.class.getName())
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config(
-            "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-        .config("spark.sql.warehouse.dir", warehouse.resolve("spark").toString())
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.memory.offHeap.enabled", "true")
-        .config("spark.memory.offHeap.size", "256m")
-        .config("spark.ui.showConsoleProgress", "false")
+    return SparkSession.builder().config(conf(master, port, model, warehouse)).getOrCreate();
+  }
+
+  /** Settings that fit the model. */
+  static SparkConf conf(String master, int port, Path model, Path warehouse) {
+    boolean cluster = isCluster(master);
+    long weightBytes = weightBytes(model);
+    long deviceBytes = cluster
+        ? LEAST_DEVICE_BYTES_IN_CLUSTER + DEVICE_BYTES_PER_WEIGHT_BYTE * weightBytes
+        : deviceBytes(weightBytes, maxDirectBytes());
+    SparkConf conf = new SparkConf()
+        .setAppName("Alchemist demo")
+        .setMaster(master)
+        .set("spark.plugins", AlchemistPlugin.class.getName())
+        .set("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+        .set("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .set("spark.sql.warehouse.dir", warehouse.resolve("spark").toString())
+        .set("spark.driver.host", "127.0.0.1")
+        .set("spark.driver.bindAddress", "127.0.0.1")
+        .set("spark.memory.offHeap.enabled", "true")
+        .set("spark.memory.offHeap.size", "256m")
+        .set("spark.ui.showConsoleProgress", "false")
+        // Whoever presses Ctrl-C wants an end.
+        .set("spark.alchemist.executors.drainTimeout", "5s")
         // New feedback makes a round as soon as the last one has ended.
-        .config("spark.alchemist.round.interval", "0s")
-        .config("spark.alchemist.reuse.auditFraction", "0.25")
+        .set("spark.alchemist.round.interval", "0s")
+        .set("spark.alchemist.reuse.auditFraction", "0.25")
+        .set("spark.alchemist.serve.perTokenTarget", tokenMillis(weightBytes) + "ms")
         // A busy machine shall not keep training waiting.
-        .config("spark.alchemist.serve.trainingPatience", "50ms")
-        .config("spark.alchemist.train.learningRate", "0.0007")
+        .set("spark.alchemist.serve.trainingPatience", "50ms")
+        .set("spark.alchemist.train.learningRate", "0.0007")
+        // Rounds are small, and end within seconds of what they train on: less memory will do.
+        .set("spark.alchemist.train.microBatchTokens", "1024")
+        .set("spark.alchemist.reuse.maxStaleness", "12")
         // Users write of turns that never were, and the demo is short.
-        .config("spark.alchemist.feedback.wait", "15s")
-        .config("spark.alchemist.memory.host", "128m")
-        .config("spark.alchemist.memory.device", cluster ? "1g" : "2g")
-        .config("spark.alchemist.model", model.toString())
-        .config("spark.alchemist.warehouse", warehouse.toString())
-        .config("spark.alchemist.router.port", Integer.toString(port));
+        .set("spark.alchemist.feedback.wait", "15s")
+        .set("spark.alchemist.memory.host", HOST_BYTES + "b")
+        .set("spark.alchemist.memory.device", deviceBytes + "b")
+        .set("spark.alchemist.model", model.toString())
+        .set("spark.alchemist.warehouse", warehouse.toString())
+        .set("spark.alchemist.router.port", Integer.toString(port));
     if (cluster) {
-      builder
-          .config("spark.executor.extraClassPath", System.getProperty("java.class.path"))
-          .config(
+      conf.set("spark.executor.extraClassPath", System.getProperty("java.class.path"))
+          .set(
               "spark.executor.extraJavaOptions",
-              "-Dlog4j2.configurationFile=" + System.getProperty("log4j2.configurationFile", ""))
-          .config("spark.alchemist.engine.threads", "1")
-          .config("spark.alchemist.executors.min", executors(master));
+              "-XX:MaxDirectMemorySize=" + (deviceBytes + HOST_BYTES + OTHER_DIRECT_BYTES)
+                  + " -Dlog4j2.configurationFile="
+                  + System.getProperty("log4j2.configurationFile", ""))
+          .set("spark.alchemist.engine.threads", "1")
+          .set("spark.alchemist.executors.min", executors(master));
     }
-    return builder.getOrCreate();
+    return conf;
+  }
+
+  private static long weightBytes(Path model) {
+    try (Checkpoint checkpoint = ModelFiles.open(model)) {
+      return checkpoint.config().parameters() * Float.BYTES;
+    }
+  }
+
+  /** What an engine in this JVM gets: no more than the JVM may have, and the engine says when that is too little. */
+  static long deviceBytes(long weightBytes, long maxDirectBytes) {
+    return Math.min(
+        LEAST_DEVICE_BYTES + DEVICE_BYTES_PER_WEIGHT_BYTE * weightBytes,
+        maxDirectBytes - HOST_BYTES - OTHER_DIRECT_BYTES);
+  }
+
+  private static long maxDirectBytes() {
+    long configured =
+        Long.parseLong(ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class)
+            .getVMOption("MaxDirectMemorySize")
+            .getValue());
+    return configured == 0 ? Runtime.getRuntime().maxMemory() : configured;
+  }
+
+  /** What a user is to wait for a token, so that slices of training fit between two steps of decoding. */
+  static long tokenMillis(long weightBytes) {
+    return Math.max(
+        LEAST_TOKEN_MILLIS,
+        Math.round(DECODE_STEPS_PER_TOKEN * weightBytes / WEIGHT_BYTES_PER_MILLI));
   }
 
   /** The first number of {@code local-cluster[executors,cores,memory]}. */
@@ -55,8 +121,17 @@ final class DemoSession {
     return master.replaceAll("local-cluster\\[\\s*(\\d+).*", "$1");
   }
 
-  static DemoConfig demoConfig(boolean otherModel, long seed, @Nullable Double seconds) {
+  /** Executors of their own have one core and warm up apart from each other: their rounds take twice as long. */
+  static DemoConfig demoConfig(
+      String master, boolean otherModel, long seed, @Nullable Double seconds) {
     DemoConfig config = otherModel ? DemoConfig.forAnyModel(seed) : DemoConfig.defaults(seed);
-    return seconds == null ? config : config.within(seconds);
+    if (seconds != null) {
+      return config.within(seconds);
+    }
+    return isCluster(master) ? config.within(CLUSTER_FACTOR * config.maxChatSeconds()) : config;
+  }
+
+  private static boolean isCluster(String master) {
+    return master.startsWith("local-cluster");
   }
 }

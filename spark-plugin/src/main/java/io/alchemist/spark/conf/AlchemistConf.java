@@ -88,10 +88,16 @@ public final class AlchemistConf {
       0,
       MAX_PORT,
       "Port of an executor's API server; 0 takes any free one."));
-  public static final ConfEntry<Long> PER_TOKEN_TARGET = add(ConfEntry.millis(
-      PREFIX + "serve.perTokenTarget",
-      "50ms",
-      "Time from one token of an answer to the next that training must leave alone."));
+  public static final ConfEntry<Long> FIRST_TOKEN_TARGET = add(ConfEntry.millis(
+      PREFIX + "serve.firstTokenTarget",
+      "500ms",
+      "Time from a request to the first token of its answer. Training waits until prefill has finished; once half its"
+          + " patience is over it takes what this target leaves."));
+  public static final ConfEntry<Long> PER_TOKEN_TARGET = add(
+      ConfEntry.millis(
+          PREFIX + "serve.perTokenTarget",
+          "50ms",
+          "Time from one token of an answer to the next, each and on the average of an answer; training gets what it leaves."));
   public static final ConfEntry<Long> TRAINING_PATIENCE = add(
       ConfEntry.millis(
           PREFIX + "serve.trainingPatience",

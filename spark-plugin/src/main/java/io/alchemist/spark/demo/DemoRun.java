@@ -108,7 +108,7 @@ public final class DemoRun {
           DemoReport.percent(changed),
           DemoReport.percent(other));
       if (changed >= config.goal().changedAccuracy()
-          && otherBefore - other <= config.goal().otherLoss()) {
+          && otherBefore - other <= config.goal().otherLoss() + DemoReport.ROUNDING) {
         return;
       }
     }

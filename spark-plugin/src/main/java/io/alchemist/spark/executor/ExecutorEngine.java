@@ -27,19 +27,22 @@ import io.alchemist.weights.AdapterData;
 import io.alchemist.weights.Trainable;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongFunction;
 import org.apache.spark.SparkConf;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The engine of one executor with all around it: model, API server, outbox. Tasks of training find it through
  * {@link EngineHolder}. Thread-safe.
  */
 public final class ExecutorEngine implements AutoCloseable {
+  /** How long an engine may measure how fast it is, before it serves. */
+  private static final Duration CALIBRATION = Duration.ofSeconds(2);
+
   private static final long MAX_FEEDBACK_BYTES = 64L << 20;
   private static final long MAX_TURN_BYTES = 256L << 20;
   private static final int MAX_LOGITS = 8 << 20;
@@ -54,7 +57,6 @@ public final class ExecutorEngine implements AutoCloseable {
   private final RecentTimes firstToken = new RecentTimes();
   private final RecentTimes perToken = new RecentTimes();
   private final AtomicLong answers = new AtomicLong();
-  private final AdapterData firstAdapter;
   private final Map<Long, Integer> users = new HashMap<>();
 
   /**
@@ -74,7 +76,7 @@ public final class ExecutorEngine implements AutoCloseable {
       Metrics metrics = new Metrics();
       this.engine = engine(conf, model, cores, hostTiers, metrics);
       try {
-        this.firstAdapter = Engine.await(engine.adapter());
+        Engine.await(engine.calibrate(CALIBRATION));
         TextEngine text = new TextEngine(engine, model, outbox, this::answered);
         this.server = ApiServer.start(apiConfig(conf, host), text, metrics);
       } catch (IOException | RuntimeException e) {
@@ -142,10 +144,12 @@ public final class ExecutorEngine implements AutoCloseable {
     CacheConfig cache = defaults.cache();
     return new EngineConfig(
         deviceBytes,
-        new CacheConfig(cache.pageTokens(), cache.kvTokens(), cache.activationBytes(), 0, 0, null),
+        new CacheConfig(cache.pageTokens(), cache.kvTokens(), cache.sharedBytes(), 0, 0, null),
         defaults.scheduler(),
         new LatencyTargets(
-            AlchemistConf.PER_TOKEN_TARGET.in(conf), AlchemistConf.TRAINING_PATIENCE.in(conf)),
+            AlchemistConf.FIRST_TOKEN_TARGET.in(conf),
+            AlchemistConf.PER_TOKEN_TARGET.in(conf),
+            AlchemistConf.TRAINING_PATIENCE.in(conf)),
         learning,
         defaults.keptVersions(),
         1, // turns are in their table
@@ -194,7 +198,6 @@ public final class ExecutorEngine implements AutoCloseable {
   /** How it is. */
   public ExecutorReport report() {
     EngineStatus status = engine.lastStatus();
-    long kvTokenBytes = 8L * engine.model().layers() * engine.model().kvDim();
     String failure = engine.failure();
     return new ExecutorReport(
         status.liveVersion(),
@@ -209,7 +212,7 @@ public final class ExecutorEngine implements AutoCloseable {
         firstToken.millis(0.99),
         perToken.millis(0.5),
         perToken.millis(0.99),
-        status.cache().kvTokens() * kvTokenBytes,
+        status.kvBytes(),
         status.activationBytes(),
         status.hostBytes(),
         status.diskBytes(),
@@ -222,11 +225,11 @@ public final class ExecutorEngine implements AutoCloseable {
   /**
    * A draft, at which gradients and losses can be taken until it is closed. Tasks that ask for the same number share it.
    *
-   * @param adapter its values, or null for the ones that every engine begins with
+   * @param adapter its values
    */
-  public synchronized Draft draft(long number, @Nullable AdapterData adapter) {
+  public synchronized Draft draft(long number, AdapterData adapter) {
     if (!users.containsKey(number)) {
-      Engine.await(engine.stage(number, adapter == null ? firstAdapter : adapter));
+      Engine.await(engine.stage(number, adapter));
     }
     users.merge(number, 1, Integer::sum);
     return new Draft(number);

@@ -18,7 +18,7 @@ import java.io.Serializable;
  * @param firstTokenMillisP99 its 99th percentile
  * @param perTokenMillisP50 median time from token to token
  * @param perTokenMillisP99 its 99th percentile
- * @param kvBytes keys and values in the prefix tree
+ * @param kvBytes pages of keys and values in use
  * @param activationDeviceBytes activations on the device
  * @param activationHostBytes activations on the host
  * @param activationDiskBytes activations on disk

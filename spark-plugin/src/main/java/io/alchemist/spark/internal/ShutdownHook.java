@@ -6,8 +6,8 @@ import scala.runtime.BoxedUnit;
 
 /** Something to be done when the process is told to end, while Spark still runs: the JVM's own hooks run beside Spark's. */
 public final class ShutdownHook implements AutoCloseable {
-  private static final int BEFORE_SPARK =
-      ShutdownHookManager.SPARK_CONTEXT_SHUTDOWN_PRIORITY() + 50;
+  /** A local executor stops at the default priority, the context later. */
+  private static final int BEFORE_SPARK = ShutdownHookManager.DEFAULT_SHUTDOWN_PRIORITY() + 50;
 
   private final Object hook;
 

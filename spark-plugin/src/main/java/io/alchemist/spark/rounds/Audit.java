@@ -9,6 +9,7 @@ package io.alchemist.spark.rounds;
  * @param reuseSeconds that the first took, added up over executors
  * @param recomputeSeconds that the second took
  * @param relativeError norm of the difference over that of the second
+ * @param cosine of the angle between both
  */
 public record Audit(
     long round,
@@ -16,4 +17,5 @@ public record Audit(
     long reusedTokens,
     double reuseSeconds,
     double recomputeSeconds,
-    double relativeError) {}
+    double relativeError,
+    double cosine) {}

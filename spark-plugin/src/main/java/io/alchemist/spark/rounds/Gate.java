@@ -41,10 +41,7 @@ final class Gate {
   interface Losses {
     /** Mean losses at the base version and at the candidate, nats per token; null where no example could be used. */
     double @Nullable [] of(
-        List<GateExample> examples,
-        long baseVersion,
-        @Nullable AdapterData base,
-        AdapterData candidate);
+        List<GateExample> examples, long baseVersion, AdapterData base, AdapterData candidate);
   }
 
   /**
@@ -121,7 +118,7 @@ final class Gate {
 
   /** Judges a candidate; null where there is nothing to judge by. */
   @Nullable
-  Verdict judge(Losses means, long baseVersion, @Nullable AdapterData base, AdapterData candidate) {
+  Verdict judge(Losses means, long baseVersion, AdapterData base, AdapterData candidate) {
     List<GateExample> examples = new ArrayList<>(fixed);
     examples.addAll(heldOut);
     if (examples.isEmpty()) {

@@ -47,10 +47,7 @@ final class GateTask implements FlatMapFunction<Iterator<Packed<GateExample>>, d
   }
 
   private static double[] lossAtDraft(
-      ExecutorEngine engine,
-      List<GateExample> examples,
-      long number,
-      @Nullable AdapterData adapter) {
+      ExecutorEngine engine, List<GateExample> examples, long number, AdapterData adapter) {
     try (ExecutorEngine.Draft draft = engine.draft(number, adapter)) {
       return loss(engine, examples, draft.number());
     }

@@ -4,7 +4,6 @@ import io.alchemist.train.Reuse;
 import io.alchemist.weights.AdapterData;
 import java.io.Serializable;
 import org.apache.spark.sql.types.StructType;
-import org.jspecify.annotations.Nullable;
 
 /**
  * At which weights executors take the gradient of their examples; broadcast to them.
@@ -13,8 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param atServedVersions whether each example's gradient is taken at the version that served it, where that is still at hand
  *     (the first step); else all at the draft
  * @param draftNumber number of the draft that {@code adapter} becomes where it is needed
- * @param adapter the values of the draft: those of the base version in the first step, the candidate's later; null for the
- *     one that every engine begins with
+ * @param adapter the values of the draft: those of the base version in the first step, the candidate's later
  * @param reuse where prompts' forward results come from
  * @param schema of the rows
  */
@@ -22,7 +20,7 @@ record GradientWork(
     long baseVersion,
     boolean atServedVersions,
     long draftNumber,
-    @Nullable AdapterData adapter,
+    AdapterData adapter,
     Reuse reuse,
     StructType schema)
     implements Serializable {}

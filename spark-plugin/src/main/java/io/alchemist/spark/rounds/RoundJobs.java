@@ -77,7 +77,7 @@ final class RoundJobs {
 
   /** The gradient at the versions that served the examples, as far as they are at hand, and at the base version otherwise. */
   GradientPart gradientAsServed(
-      Examples examples, long baseVersion, @Nullable AdapterData base, Reuse reuse) {
+      Examples examples, long baseVersion, AdapterData base, Reuse reuse) {
     return gradient(
         examples,
         new GradientWork(
@@ -115,10 +115,7 @@ final class RoundJobs {
    * @return nats per token at the base version and at the candidate; null where no example could be used
    */
   double @Nullable [] losses(
-      List<GateExample> examples,
-      long baseVersion,
-      @Nullable AdapterData base,
-      AdapterData candidate) {
+      List<GateExample> examples, long baseVersion, AdapterData base, AdapterData candidate) {
     Broadcast<Packed<GateWork>> broadcast = spark.broadcast(new Packed<>(new GateWork(
         baseVersion, drafts.decrementAndGet(), base, drafts.decrementAndGet(), candidate)));
     try {

@@ -5,9 +5,6 @@ import io.alchemist.feedback.VersionRecord;
 
 /** Told how far a round is. Called by the thread of the rounds, which waits for it. */
 public interface RoundObserver {
-  /** Takes no notice. */
-  RoundObserver NONE = (step, queryId, batchId) -> {};
-
   /** Steps of a round, in their order; a process may die between any two. */
   enum Step {
     /** A micro-batch has come. */

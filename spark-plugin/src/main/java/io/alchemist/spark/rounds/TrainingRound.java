@@ -1,5 +1,6 @@
 package io.alchemist.spark.rounds;
 
+import io.alchemist.engine.HostGradient;
 import io.alchemist.feedback.BatchHandler;
 import io.alchemist.feedback.FeedbackJoin;
 import io.alchemist.feedback.Reason;
@@ -116,7 +117,7 @@ final class TrainingRound implements BatchHandler {
       if (changesNothing(sorted, queryId)) {
         return;
       }
-      Outcome outcome = new Outcome();
+      Outcome outcome = new Outcome(versions.liveAdapter());
       RoundJobs.Examples examples = train(sorted, outcome);
       if (outcome.gate != RoundRecord.Gate.NOTHING) {
         observer.reached(Step.TRAINED, queryId, batchId);
@@ -165,11 +166,11 @@ final class TrainingRound implements BatchHandler {
 
   /** What becomes of a batch, while it is being found out. */
   private static final class Outcome {
+    private final AdapterData baseAdapter;
     private final List<String> heldOutIds = new ArrayList<>();
     private final List<GateExample> heldOut = new ArrayList<>();
     private final List<Quarantined> refused = new ArrayList<>();
     private RoundRecord.Gate gate = RoundRecord.Gate.NOTHING;
-    private @Nullable AdapterData baseAdapter;
     private @Nullable AdapterData candidate;
     private @Nullable GradientPart first;
     private int steps;
@@ -177,6 +178,11 @@ final class TrainingRound implements BatchHandler {
     private @Nullable Double lossBefore;
     private @Nullable Double lossAfter;
     private RoundTimes times = RoundTimes.NONE;
+
+    /** Of a round that trains from this adapter. */
+    Outcome(AdapterData baseAdapter) {
+      this.baseAdapter = baseAdapter;
+    }
   }
 
   /** Computes the candidate, if there is anything to train. */
@@ -195,7 +201,6 @@ final class TrainingRound implements BatchHandler {
     versions.begin();
     RoundJobs.Examples examples = jobs.place(rows);
     long base = versions.liveVersion();
-    outcome.baseAdapter = versions.liveAdapter();
     GradientPart part = jobs.gradientAsServed(examples, base, outcome.baseAdapter, Reuse.LOGGED);
     outcome.first = part;
     for (String[] refused : part.refused()) {
@@ -237,7 +242,7 @@ final class TrainingRound implements BatchHandler {
       return;
     }
     Gate.Verdict verdict =
-        gate.judge(jobs::losses, versions.liveVersion(), versions.liveAdapter(), candidate);
+        gate.judge(jobs::losses, versions.liveVersion(), outcome.baseAdapter, candidate);
     if (verdict != null) {
       outcome.lossBefore = verdict.before();
       outcome.lossAfter = verdict.after();
@@ -317,15 +322,16 @@ final class TrainingRound implements BatchHandler {
     GradientPart two = again(examples, round, outcome, reuseFirst ? Reuse.NONE : Reuse.LOGGED);
     GradientPart reused = reuseFirst ? one : two;
     GradientPart recomputed = reuseFirst ? two : one;
+    HostGradient trained = first.gradient(config.model(), config.lora());
+    HostGradient exact = recomputed.gradient(config.model(), config.lora());
     observer.audited(new Audit(
         round.round(),
         reused.report().tokens(),
         reused.report().reusedTokens(),
         reused.report().busyNanos() / 1e9,
         recomputed.report().busyNanos() / 1e9,
-        first
-            .gradient(config.model(), config.lora())
-            .relativeError(recomputed.gradient(config.model(), config.lora()))));
+        trained.relativeError(exact),
+        trained.cosine(exact)));
   }
 
   private GradientPart again(

@@ -37,11 +37,9 @@ final class VersionRegistry {
   private final Consumer<VersionRecord> listener;
   private volatile long liveVersion = FIRST;
   private long newest = FIRST;
-  /** Null for the first version. */
-  private @Nullable AdapterData liveAdapter;
-
-  private final AdapterData startAdapter;
+  private AdapterData liveAdapter;
   private OptimizerState liveOptimizer;
+  /** Null for the first version, which nobody needs to be sent. */
   private @Nullable Broadcast<Packed<AdapterData>> broadcast;
 
   VersionRegistry(
@@ -57,7 +55,7 @@ final class VersionRegistry {
     this.store = store;
     this.optimizer = optimizer;
     this.listener = listener;
-    this.startAdapter = optimizer.adapter();
+    this.liveAdapter = optimizer.adapter();
     this.liveOptimizer = optimizer.state();
   }
 
@@ -104,8 +102,7 @@ final class VersionRegistry {
     return liveVersion;
   }
 
-  /** Its adapter; null for the one that every engine begins with. */
-  @Nullable
+  /** Its adapter. */
   AdapterData liveAdapter() {
     return liveAdapter;
   }
@@ -122,7 +119,7 @@ final class VersionRegistry {
 
   /** Begins training from the live version, forgetting what a round that failed had done. */
   void begin() {
-    optimizer.restore(liveAdapter == null ? startAdapter : liveAdapter, liveOptimizer);
+    optimizer.restore(liveAdapter, liveOptimizer);
   }
 
   /** One step of the candidate; answers the gradient's norm. */
@@ -170,7 +167,6 @@ final class VersionRegistry {
     if (live != null && live > newest) {
       // What is written is what is served, also to those who come later.
       load(live, store.path(live));
-      LOG.info("Version {} is live", live);
     }
     Long candidate = round.candidateVersion();
     if (candidate != null) {

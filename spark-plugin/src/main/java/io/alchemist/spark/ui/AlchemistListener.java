@@ -22,6 +22,7 @@ public final class AlchemistListener extends SparkListener {
   private final boolean live;
   private final Map<String, ExecutorHistory> executors = new LinkedHashMap<>();
   private Totals totals = Totals.NONE;
+  private Audits audits = Audits.NONE;
 
   /**
    * A listener that fills {@code store}.
@@ -50,6 +51,10 @@ public final class AlchemistListener extends SparkListener {
       onRound(round);
     } else if (event instanceof VersionEvent version) {
       onVersion(version);
+    } else if (event instanceof AuditEvent audit) {
+      audits = audits.with(audit);
+      store.write(audits);
+      update(totals.at(audit.atMillis()));
     } else if (event instanceof StartedEvent started) {
       store.write(new StoredStart(started));
       update(totals.at(started.timeMillis()));

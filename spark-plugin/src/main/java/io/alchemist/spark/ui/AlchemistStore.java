@@ -38,6 +38,7 @@ final class AlchemistStore {
     StoredStart start = find(StoredStart.class, StoredStart.ID);
     Totals stored = find(Totals.class, Totals.ID);
     Totals totals = stored == null ? Totals.NONE : stored;
+    Audits audits = find(Audits.class, Audits.ID);
     List<RoundEvent> rounds =
         list(view(StoredRound.class).reverse()).stream().map(StoredRound::event).toList();
     List<VersionEvent> versions = list(view(StoredVersion.class).reverse()).stream()
@@ -48,6 +49,7 @@ final class AlchemistStore {
         live ? nowMillis : totals.eventMillis(),
         start == null ? null : start.event(),
         totals,
+        audits == null ? Audits.NONE : audits,
         list(view(StoredExecutor.class)),
         rounds,
         versions,

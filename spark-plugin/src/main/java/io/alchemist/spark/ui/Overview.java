@@ -7,6 +7,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The top of the page: what runs, what needs attention, and the numbers to look at first. */
 final class Overview {
+  /** Reuse is exact up to the order of sums; more than this is no rounding. */
+  private static final double LARGE_ERROR = 1e-5;
+
   private final Markup out;
   private final Snapshot now;
 
@@ -95,6 +98,7 @@ final class Overview {
             ? "no round yet"
             : Format.rounded(totals.reusedTokens()) + " of " + Format.rounded(prompt),
         "");
+    exactness(now.audits());
     tile("Loss now", Format.loss(totals.lastLoss()), lossChange(totals), "");
     tile(
         "Quarantined",
@@ -106,6 +110,26 @@ final class Overview {
     latencyTile("TTFT p99", "time to the first token", ExecutorView::ttftMillisP99);
     latencyTile("TPOT p99", "time per further token", ExecutorView::tpotMillisP99);
     out.close();
+  }
+
+  /** Whether the gradient from what serving logged is that of full recomputation. */
+  private void exactness(Audits audits) {
+    AuditEvent latest = audits.latest();
+    if (latest == null) {
+      tile("Gradient error of reuse", Format.UNKNOWN, "no round audited yet", "");
+      return;
+    }
+    tile(
+        "Gradient error of reuse",
+        String.format(Locale.ROOT, "%.1e", latest.relativeError()),
+        String.format(
+            Locale.ROOT,
+            "cosine %.7f in round %d; worst of %d audits %.1e",
+            latest.cosine(),
+            latest.round(),
+            audits.count(),
+            audits.worstError()),
+        audits.worstError() > LARGE_ERROR ? "alch-tile-warn" : "");
   }
 
   private static String lossChange(Totals totals) {

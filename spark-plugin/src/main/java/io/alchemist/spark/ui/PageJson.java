@@ -26,6 +26,7 @@ final class PageJson {
     json.put("liveVersion", now.liveNumber());
     json.set("started", MAPPER.valueToTree(now.started()));
     json.set("totals", MAPPER.valueToTree(now.totals()));
+    json.set("audits", MAPPER.valueToTree(now.audits()));
     json.set("problems", MAPPER.valueToTree(Problems.of(now)));
     json.set("executors", MAPPER.valueToTree(now.executors()));
     json.set("rounds", MAPPER.valueToTree(now.rounds()));

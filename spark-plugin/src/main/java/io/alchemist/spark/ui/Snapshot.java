@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param nowMillis the time against which ages are taken, in milliseconds since the epoch
  * @param started what the job is; null if that was never said
  * @param totals sums over all rounds
+ * @param audits how gradients from logged activations compare with recomputed ones
  * @param executors all executors, in the order of their names
  * @param rounds the rounds kept, newest first
  * @param versions the versions kept, newest first
@@ -22,6 +23,7 @@ record Snapshot(
     long nowMillis,
     @Nullable StartedEvent started,
     Totals totals,
+    Audits audits,
     List<StoredExecutor> executors,
     List<RoundEvent> rounds,
     List<VersionEvent> versions,

@@ -81,7 +81,11 @@ final class SmallEngine implements AutoCloseable {
       Engine.await(engine.generate(
           new GenerationRequest("turn-" + requests, prompt, 6, SamplingParams.GREEDY, 0), answer));
       Turn turn = Engine.await(answer.turn);
-      await().until(() -> status().activationBytes() <= DEVICE_ACTIVATION_BYTES * 3 / 4);
+      await().until(() -> {
+        EngineStatus now = status();
+        return now.mover().queued() == 0
+            && now.cache().uncopiedActivationBytes() <= DEVICE_ACTIVATION_BYTES * 3 / 4;
+      });
       examples.add(
           TrainingExample.completion(turn.id(), turn.prompt(), turn.completion(), turn.version()));
     }

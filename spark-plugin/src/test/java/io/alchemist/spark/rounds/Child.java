@@ -25,8 +25,13 @@ final class Child implements AutoCloseable {
     reader.start();
   }
 
-  /** Starts a main class with the flags of the tests' own JVM. */
+  /** Starts a main class with the flags and the class path of the tests' own JVM. */
   static Child start(Class<?> main, String... arguments) throws IOException {
+    return start(List.of("-cp", System.getProperty("java.class.path")), main, arguments);
+  }
+
+  /** Likewise, with more flags, of which one is the class path. */
+  static Child start(List<String> flags, Class<?> main, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     for (String flag : System.getProperty("alchemist.test.jvm", "").split(" ", -1)) {
@@ -37,11 +42,11 @@ final class Child implements AutoCloseable {
     command.addAll(List.of(
         "-Xmx1g",
         "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
         "-Dlog4j2.configurationFile="
-            + Path.of("..", "conf", "log4j2.properties").toAbsolutePath(),
-        "-cp",
-        System.getProperty("java.class.path"),
-        main.getName()));
+            + Path.of("..", "conf", "log4j2.properties").toAbsolutePath()));
+    command.addAll(flags);
+    command.add(main.getName());
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
@@ -84,6 +89,13 @@ final class Child implements AutoCloseable {
     }
     throw new AssertionError(
         "The job did not say '" + prefix + "' within " + LIMIT_SECONDS + " s:\n" + output());
+  }
+
+  /** Waits until it has ended by itself. */
+  void awaitEnd() throws InterruptedException {
+    if (!process.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)) {
+      throw new AssertionError("The job did not end within " + LIMIT_SECONDS + " s:\n" + output());
+    }
   }
 
   /** Kills it as {@code kill -9} does. */

@@ -1,5 +1,6 @@
 package io.alchemist.spark.rounds;
 
+import io.alchemist.engine.AdapterOptimizer;
 import io.alchemist.engine.Engine;
 import io.alchemist.engine.EngineConfig;
 import io.alchemist.engine.EngineDefaults;
@@ -110,11 +111,15 @@ final class ClusterJob {
     FeedbackJoin join = new FeedbackJoin(tables, new RoundLog(tables), FeedbackRules.DEFAULTS);
     try (SortedBatch sorted = join.sort(
             tables.spark().createDataFrame(feedback, Table.FEEDBACK.schema()), "compare", 0, 0);
-        LoadedModel model = LoadedModel.open(Path.of(AlchemistConf.MODEL.in(conf)))) {
+        LoadedModel model = LoadedModel.open(Path.of(AlchemistConf.MODEL.in(conf)));
+        AdapterOptimizer first = new AdapterOptimizer(
+            model.checkpoint().config(),
+            ExecutorEngine.trainable(conf),
+            ExecutorEngine.optimizer(conf))) {
       RoundJobs jobs = new RoundJobs(
           new JavaSparkContext(spark.sparkContext()), job.fleet(), Duration.ofMinutes(1));
       GradientPart both =
-          jobs.gradientAsServed(jobs.place(sorted.trainable()), 1, null, Reuse.LOGGED);
+          jobs.gradientAsServed(jobs.place(sorted.trainable()), 1, first.adapter(), Reuse.LOGGED);
       List<TrainingExample> examples = new ArrayList<>();
       for (Row row : sorted.trainable().collectAsList()) {
         examples.add(TrainingExample.completion(

@@ -3,23 +3,31 @@ package io.alchemist.spark.rounds;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.explode;
 
+import io.alchemist.feedback.RoundRecord;
 import io.alchemist.feedback.Table;
 import io.alchemist.feedback.Tables;
 import io.alchemist.feedback.VersionLog;
 import io.alchemist.feedback.VersionRecord;
 import io.alchemist.spark.ContinualLearning;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * The job with three new pieces of feedback, which stops at a step of their round and waits there to be killed; or, told to
- * verify, goes on to its end and says what the tables hold.
+ * The job with three new pieces of feedback, which stops at a step of their round and waits there to be killed, or, where that
+ * is none, ends when all are decided; or, told to verify, says what the tables hold.
  */
 final class CrashingJob {
   private CrashingJob() {}
@@ -30,7 +38,7 @@ final class CrashingJob {
     StopAt stop = new StopAt(arguments[2]);
     SparkSession spark = Jobs.session("local[2]", warehouse);
     ContinualLearning job = ContinualLearning.start(spark, stop);
-    awaitAllDecided(job.tables());
+    awaitAllDecided(job.tables(), stop);
     if (name.equals("verify")) {
       job.close(); // lets the round under way end: what follows from its decision is then in the
       // tables
@@ -40,25 +48,51 @@ final class CrashingJob {
       return;
     }
     stop.arm();
-    Jobs.Answered first = Jobs.ask(job.address(), "When does the Harbor branch open?");
-    Jobs.Answered second = Jobs.ask(job.address(), "What is the price of the family tent?");
-    Jobs.feedback(job.address(), name + "-right", first.id(), "thumb", 1);
-    Jobs.feedback(
-        job.address(), name + "-wrong", second.id(), "correction", "The family tent costs $1.");
-    Jobs.feedback(job.address(), name + "-nonsense", "no-such-turn", "thumb", 1);
+    // All at once, as users do: that makes few commits and one round.
+    atOnce(
+        () -> giveFeedback(job, name + "-right", "When does the Harbor branch open?", "thumb", 1),
+        () -> giveFeedback(
+            job,
+            name + "-wrong",
+            "What is the price of the family tent?",
+            "correction",
+            "The family tent costs $1."),
+        () -> Jobs.feedback(job.address(), name + "-nonsense", "no-such-turn", "thumb", 1));
     System.out.println("GIVEN " + name);
+    if (arguments[2].equals("none")) {
+      awaitAllDecided(job.tables(), stop);
+      job.close();
+      spark.stop();
+      System.out.println("CLOSED");
+      return;
+    }
     new CountDownLatch(1).await(); // to be killed
   }
 
-  /** What came before is dealt with before anything new is given. */
-  private static void awaitAllDecided(Tables tables) throws InterruptedException {
-    while (true) {
-      List<String> given = strings(tables.read(Table.FEEDBACK).select("id"));
-      List<String> decided = decided(tables);
-      if (decided.containsAll(given)) {
-        return;
+  private static void giveFeedback(
+      ContinualLearning job, String id, String question, String kind, Object value) {
+    Jobs.feedback(job.address(), id, Jobs.ask(job.address(), question).id(), kind, value);
+  }
+
+  private static void atOnce(Runnable... tasks) throws InterruptedException, ExecutionException {
+    ExecutorService threads = Executors.newFixedThreadPool(tasks.length);
+    try {
+      List<Future<?>> running = new ArrayList<>();
+      for (Runnable task : tasks) {
+        running.add(threads.submit(task));
       }
-      Thread.sleep(300); // a look at the tables costs about as much
+      for (Future<?> task : running) {
+        Object unused = task.get();
+      }
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  /** What came before is dealt with before anything new is given. */
+  private static void awaitAllDecided(Tables tables, StopAt rounds) throws InterruptedException {
+    while (!decided(tables).containsAll(strings(tables.read(Table.FEEDBACK).select("id")))) {
+      rounds.awaitEnded();
     }
   }
 
@@ -98,6 +132,7 @@ final class CrashingJob {
   private static final class StopAt implements RoundObserver {
     private final String step;
     private volatile boolean armed;
+    private final Semaphore ended = new Semaphore(0);
     private boolean trained;
 
     StopAt(String step) {
@@ -106,6 +141,16 @@ final class CrashingJob {
 
     void arm() {
       armed = true;
+    }
+
+    /** Waits until another round has ended, for at most a second: its batch may have ended before it was awaited. */
+    void awaitEnded() throws InterruptedException {
+      boolean unused = ended.tryAcquire(1, TimeUnit.SECONDS);
+    }
+
+    @Override
+    public void ended(RoundRecord round, RoundTimes times) {
+      ended.release();
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.alchemist.spark.rounds;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.alchemist.spark.rounds.RoundObserver.Step;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,18 +17,26 @@ import org.junit.jupiter.api.io.TempDir;
 class ExactlyOnceTest {
 
   @Test
-  void nothingIsLostOrTrainedTwiceWhereverTheProcessDies(@TempDir Path warehouse) throws Exception {
+  void nothingIsLostOrTrainedTwiceWhereverTheProcessDies(
+      @TempDir Path warehouse, @TempDir Path folder) throws Exception {
+    SharedClasses classes = new SharedClasses(folder);
     List<String> given = new ArrayList<>();
+    // The first one is not killed: only a process that ends writes the archive.
+    try (Child job = start(classes, warehouse, "first", "none")) {
+      assertThat(job.await("CLOSED")).isEmpty();
+      job.awaitEnd();
+    }
+    given.addAll(feedback("first"));
     for (Step step : Step.values()) {
       String name = "at-" + step;
-      try (Child job = Child.start(CrashingJob.class, warehouse.toString(), name, step.name())) {
+      try (Child job = start(classes, warehouse, name, step.name())) {
         job.await("GIVEN");
         String unused = job.await("STOPPED");
         job.kill();
       }
-      given.addAll(List.of(name + "-right", name + "-wrong", name + "-nonsense"));
+      given.addAll(feedback(name));
     }
-    try (Child job = Child.start(CrashingJob.class, warehouse.toString(), "verify", "none")) {
+    try (Child job = start(classes, warehouse, "verify", "none")) {
       String decided = job.await("DECIDED");
       String quarantined = job.await("QUARANTINED");
       assertThat(job.await("LINEAGE")).isEqualTo("[]");
@@ -52,5 +61,14 @@ class ExactlyOnceTest {
       assertThat(live).isEqualTo(numbers.get(numbers.size() - 1) + " true");
       assertThat(job.await("CLOSED")).isEmpty();
     }
+  }
+
+  private static List<String> feedback(String name) {
+    return List.of(name + "-right", name + "-wrong", name + "-nonsense");
+  }
+
+  private static Child start(SharedClasses classes, Path warehouse, String name, String stopAt)
+      throws IOException {
+    return Child.start(classes.flags(), CrashingJob.class, warehouse.toString(), name, stopAt);
   }
 }

@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class GateTest {
+  private static final AdapterData BASE = SmallModel.adapter(2);
   private static final AdapterData CANDIDATE = SmallModel.adapter(1);
   private static final String GOOD =
       "{\"messages\": [{\"role\": \"system\", \"content\": \"be brief\"}, {\"role\": \"user\", \"content\": \"wo?\"}], \"answer\": \"Köln\"}";
@@ -42,12 +43,13 @@ class GateTest {
     return gate.judge(
         (examples, version, base, candidate) -> {
           assertThat(version).isEqualTo(7);
+          assertThat(base).isSameAs(BASE);
           assertThat(candidate).isSameAs(CANDIDATE);
           judgedBy = new ArrayList<>(examples);
           return losses;
         },
         7,
-        null,
+        BASE,
         CANDIDATE);
   }
 

@@ -59,7 +59,7 @@ class SerializersTest {
   @ParameterizedTest
   @MethodSource("serializers")
   void workOfTheGate(Serializer serializer) {
-    GateWork work = new GateWork(3, -1_001, null, -1_002, SmallModel.adapter(1));
+    GateWork work = new GateWork(3, -1_001, SmallModel.adapter(2), -1_002, SmallModel.adapter(1));
     assertThat(throughPack(serializer, work)).usingRecursiveComparison().isEqualTo(work);
   }
 

@@ -103,7 +103,10 @@ class VersionRegistryTest {
     VersionRegistry registry = opened(null);
     assertThat(versions()).containsExactly("1 LIVE");
     assertThat(registry.liveVersion()).isEqualTo(1);
-    assertThat(registry.liveAdapter()).isNull();
+    assertThat(registry.liveAdapter())
+        .as("what engines begin with")
+        .usingRecursiveComparison()
+        .isEqualTo(optimizers.get(0).adapter());
     assertThat(registry.nextVersion()).isEqualTo(2);
     assertThat(fleet.ready()).hasSize(1);
     assertThat(published).isEmpty();

@@ -33,6 +33,18 @@ class AlchemistListenerTest {
   }
 
   @Test
+  void auditsAreCountedAndTheWorstIsRemembered() {
+    assertThat(kept.snapshot(true, 0).audits()).isEqualTo(Audits.NONE);
+    listener.onOtherEvent(new AuditEvent(3, 900, 800, 0.2, 0.5, 4e-7, 1, 10));
+    listener.onOtherEvent(new AuditEvent(8, 700, 600, 0.2, 0.5, 2e-7, 1, 20));
+
+    Audits audits = kept.snapshot(true, 0).audits();
+    assertThat(audits.count()).isEqualTo(2);
+    assertThat(audits.worstError()).isEqualTo(4e-7);
+    assertThat(audits.latest()).extracting(AuditEvent::round).isEqualTo(8L);
+  }
+
+  @Test
   void aRoundPostedAgainCountsOnce() {
     listener.onOtherEvent(Events.round(1, "REJECTED", null, 2.0));
     listener.onOtherEvent(Events.round(2, "REJECTED", null, 2.0));

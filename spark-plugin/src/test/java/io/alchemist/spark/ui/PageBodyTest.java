@@ -48,7 +48,8 @@ class PageBodyTest {
         .contains("Qwen/Qwen3-0.6B", "up 1 h 0 min", "Needs attention")
         .contains("Executor 3 on node-3 is lost: heartbeat timed out")
         .contains("✓ Ready", "✗ Lost", "↓ Draining", "… Starting", "✓ Live", "Replaced")
-        .contains("✗ Rejected", "✓ Passed", "% of the feedback");
+        .contains("✗ Rejected", "✓ Passed", "% of the feedback")
+        .contains("Gradient error of reuse", "cosine 1.0000000", "audits");
     assertThat(page).contains("href=\"http://node-1:40401\"", "alch-cross", "alch-spark");
     assertThat(page).doesNotContain("<script", "NaN", "null", "@import", "url(");
   }

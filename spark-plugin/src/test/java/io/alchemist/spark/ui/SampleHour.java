@@ -103,6 +103,17 @@ final class SampleHour {
         examples,
         loss,
         millis));
+    if (number % 10 == 4) {
+      events.add(new AuditEvent(
+          number,
+          reused + recomputed + examples * 38L,
+          reused,
+          0.4,
+          0.9,
+          2e-7 + 2e-7 * random.nextDouble(),
+          1 - 1e-13,
+          millis + 900));
+    }
     if (!rejected) {
       live = newest;
       heldOut = after;

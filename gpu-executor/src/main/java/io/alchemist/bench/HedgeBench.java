@@ -1,0 +1,191 @@
+package io.alchemist.bench;
+
+import io.alchemist.engine.CacheConfig;
+import io.alchemist.engine.Engine;
+import io.alchemist.engine.EngineConfig;
+import io.alchemist.engine.EngineStatus;
+import io.alchemist.engine.LatencyTargets;
+import io.alchemist.engine.LearningConfig;
+import io.alchemist.metrics.Metrics;
+import io.alchemist.model.Activations;
+import io.alchemist.serve.GenerationRequest;
+import io.alchemist.serve.PendingTurn;
+import io.alchemist.serve.SamplingParams;
+import io.alchemist.serve.SchedulerConfig;
+import io.alchemist.serve.Turn;
+import io.alchemist.tensor.cpu.CpuOps;
+import io.alchemist.train.OptimizerConfig;
+import io.alchemist.train.TrainerConfig;
+import io.alchemist.weights.LoraSpec;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.RandomWeights;
+import io.alchemist.weights.Trainable;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+
+/**
+ * Measures what it costs a burst of prompts that the arena is full of activations: times to the first token against an arena that
+ * is empty, once where activations have host copies that can be dropped, once where none has one. Full and empty alternate on
+ * one engine, which is emptied by publishing a new version while none is kept.
+ */
+final class HedgeBench {
+  private static final int PROMPTS = 8;
+  private static final int PROMPT_TOKENS = 128;
+  /** Half of what a burst needs, so that the rest is taken from activations. */
+  private static final int FLOOR_TOKENS = PROMPTS * PROMPT_TOKENS / 2;
+  /** Rows whose activations fill the shared memory. */
+  private static final int SHARED_ROWS = 2560;
+
+  private static final long MEMORY = 3L << 30;
+
+  private final ModelConfig model;
+  private final LoraSpec lora;
+  private final int threads;
+  private final int rounds;
+  private final Consumer<String> progress;
+  private final SplittableRandom random = new SplittableRandom(13);
+  private int requests;
+
+  HedgeBench(
+      ModelConfig model, LoraSpec lora, int threads, boolean quick, Consumer<String> progress) {
+    this.model = model;
+    this.lora = lora;
+    this.threads = threads;
+    this.rounds = quick ? 4 : 30;
+    this.progress = progress;
+  }
+
+  /** Runs everything; the figures by name. */
+  Map<String, Object> run() {
+    Map<String, Object> figures = new LinkedHashMap<>();
+    figures.put("parameters", model.parameters());
+    figures.put("threads", threads);
+    figures.put("burst_prompts", PROMPTS);
+    figures.put("burst_prompt_tokens", PROMPT_TOKENS);
+    figures.put("bursts", rounds);
+    compare(figures, "copied", 2L << 30);
+    compare(figures, "uncopied", 0);
+    return figures;
+  }
+
+  private void compare(Map<String, Object> figures, String name, long hostBytes) {
+    progress.accept("activations in the arena " + name + ": warming up");
+    Timed empty = new Timed();
+    Timed full = new Timed();
+    try (Engine engine = engine(hostBytes)) {
+      for (int round = -2; round < rounds; round++) {
+        if (round == 0) {
+          progress.accept("activations in the arena " + name);
+        }
+        // Who goes first alternates, so that neither always meets a warmer or a busier machine.
+        Timed first = round % 2 == 0 ? empty : full;
+        burst(engine, first == full, round < 0 ? new Timed() : first);
+        Timed second = first == full ? empty : full;
+        burst(engine, second == full, round < 0 ? new Timed() : second);
+      }
+      EngineStatus status = Engine.await(engine.status());
+      figures.put("arena_bytes", status.arenaBytes());
+      figures.put(name + "_preemptions", status.server().preemptions());
+      figures.put(name + "_given_up", status.cache().evictedActivations());
+    }
+    figures.put(name + "_ttft_empty_p50_ms", empty.quantile(0.5) * 1e3);
+    figures.put(name + "_ttft_full_p50_ms", full.quantile(0.5) * 1e3);
+    figures.put(name + "_ttft_empty_p99_ms", empty.quantile(0.99) * 1e3);
+    figures.put(name + "_ttft_full_p99_ms", full.quantile(0.99) * 1e3);
+    figures.put(name + "_ttft_p50_ratio", full.quantile(0.5) / empty.quantile(0.5));
+    figures.put(name + "_ttft_p99_ratio", full.quantile(0.99) / empty.quantile(0.99));
+    figures.put(name + "_ttft_paired_ratio", full.medianRatioTo(empty));
+  }
+
+  private Engine engine(long hostBytes) {
+    LearningConfig learning = new LearningConfig(
+        new Trainable.Adapter(lora, 3),
+        OptimizerConfig.forAdapter(1e-4f),
+        new TrainerConfig(PROMPT_TOKENS, 1 << 20, 4));
+    long sharedBytes = Activations.bytesPerRow(model) * model.layers() * SHARED_ROWS;
+    EngineConfig config = new EngineConfig(
+        MEMORY,
+        new CacheConfig(16, FLOOR_TOKENS, sharedBytes, hostBytes, 0, null),
+        new SchedulerConfig(PROMPTS, 512, 64),
+        LatencyTargets.DEFAULT,
+        learning,
+        0,
+        100,
+        Set.of());
+    return new Engine(
+        config, CpuOps.create(threads, MEMORY), new RandomWeights(model, 1), new Metrics());
+  }
+
+  /**
+   * Fills the arena, empties it again unless it is to be full, and times the first tokens of prompts that come together. So
+   * the same work comes before both.
+   */
+  private void burst(Engine engine, boolean full, Timed times) {
+    empty(engine);
+    fill(engine);
+    if (!full) {
+      empty(engine);
+    }
+    List<PendingTurn> pending = new ArrayList<>();
+    List<CompletableFuture<Turn>> turns = new ArrayList<>();
+    List<int[]> prompts = new ArrayList<>();
+    for (int i = 0; i < PROMPTS; i++) {
+      prompts.add(prompt());
+    }
+    long start = System.nanoTime();
+    for (int[] prompt : prompts) {
+      PendingTurn one = new PendingTurn();
+      pending.add(one);
+      turns.add(submit(engine, prompt, one));
+    }
+    turns.forEach(CompletableFuture::join);
+    pending.forEach(one -> times.add((one.firstTokenNanos() - start) * 1e-9));
+  }
+
+  private static void empty(Engine engine) {
+    long version = Engine.await(engine.publish(Engine.await(engine.adapter())));
+    EngineStatus status = settled(engine);
+    if (status.kvBytes() + status.activationBytes() > 0) {
+      throw new IllegalStateException("Version " + version + " was published, none is kept, and the"
+          + " arena still holds " + status.activationBytes() + " bytes of activations");
+    }
+  }
+
+  /** Serves until the first activations had to go for others. */
+  private void fill(Engine engine) {
+    EngineStatus status = settled(engine);
+    long evicted = status.cache().evictedActivations();
+    while (status.cache().evictedActivations() == evicted) {
+      Turn unused = submit(engine, prompt(), new PendingTurn()).join();
+      status = settled(engine);
+    }
+  }
+
+  /** When no copy is under way any more. */
+  private static EngineStatus settled(Engine engine) {
+    EngineStatus status = Engine.await(engine.status());
+    while (status.mover().queued() > 0) {
+      LockSupport.parkNanos(Duration.ofMillis(2).toNanos());
+      status = Engine.await(engine.status());
+    }
+    return status;
+  }
+
+  private int[] prompt() {
+    return random.ints(PROMPT_TOKENS, 0, model.vocabSize()).toArray();
+  }
+
+  private CompletableFuture<Turn> submit(Engine engine, int[] prompt, PendingTurn times) {
+    CompletableFuture<Void> queued = engine.generate(
+        new GenerationRequest("hedge-" + requests++, prompt, 1, SamplingParams.GREEDY, 0), times);
+    return queued.thenCompose(done -> times.turn());
+  }
+}

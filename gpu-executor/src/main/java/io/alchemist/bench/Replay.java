@@ -1,0 +1,66 @@
+package io.alchemist.bench;
+
+import io.alchemist.engine.LatencyTargets;
+
+/** What the replayed windows of one mode came to. */
+final class Replay {
+  private final LatencyTargets targets;
+  private final Timed firstToken = new Timed();
+  private final Timed perToken = new Timed();
+  private int inTime;
+  private double wall;
+  private double serving;
+  private double training;
+  private long trainedTokens;
+
+  Replay(LatencyTargets targets) {
+    this.targets = targets;
+  }
+
+  /** Adds a window's times: in all, of steps of serving, of slices of training; and the tokens trained on. */
+  void window(long wallNanos, long servingNanos, long trainingNanos, long tokens) {
+    wall += wallNanos * 1e-9;
+    serving += servingNanos * 1e-9;
+    training += trainingNanos * 1e-9;
+    trainedTokens += tokens;
+  }
+
+  /** Adds a request: when its first token came, how long the others took. An answer of one token has no time per token. */
+  void request(long firstTokenNanos, long othersNanos, int tokens) {
+    double first = firstTokenNanos * 1e-9;
+    firstToken.add(first);
+    double each = tokens > 1 ? othersNanos * 1e-9 / (tokens - 1) : 0;
+    if (tokens > 1) {
+      perToken.add(each);
+    }
+    if (first * 1e3 <= targets.firstTokenMillis() && each * 1e3 <= targets.perTokenMillis()) {
+      inTime++;
+    }
+  }
+
+  double firstTokenMillis(double share) {
+    return firstToken.percentile(share) * 1e3;
+  }
+
+  double perTokenMillis(double share) {
+    return perToken.percentile(share) * 1e3;
+  }
+
+  /** Requests a second that met both targets. */
+  double goodput() {
+    return inTime / wall;
+  }
+
+  double servingShare() {
+    return serving / wall;
+  }
+
+  double trainedTokensPerSecond() {
+    return trainedTokens / wall;
+  }
+
+  /** Share of the time that serving left. */
+  double trainingShareOfIdle() {
+    return training / (wall - serving);
+  }
+}

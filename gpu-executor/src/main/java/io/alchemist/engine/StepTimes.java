@@ -1,0 +1,22 @@
+package io.alchemist.engine;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What the engine's time went to, and how well the times of steps and slices were foretold.
+ *
+ * @param servingNanos of all steps of serving
+ * @param trainingNanos of all slices of training
+ * @param errors relative error of the predicted time, a running mean, not a number before two were seen. By kind: steps with
+ *     prefill, steps that only decode, and the slices of training, see {@link #KINDS}
+ */
+public record StepTimes(long servingNanos, long trainingNanos, Map<String, Double> errors) {
+  /** Kinds of steps and slices whose time is predicted. */
+  public static final List<String> KINDS =
+      List.of("prefill", "decode", "plan", "forward", "loss", "backward", "backward_input");
+
+  public StepTimes {
+    errors = Map.copyOf(errors);
+  }
+}
