@@ -231,6 +231,15 @@ public final class PrefixTree implements AutoCloseable {
     return holdings.evictActivations(wantedBytes);
   }
 
+  /**
+   * Gives up device copies of unpinned activations that have a host copy, and no others.
+   *
+   * @return bytes that became free
+   */
+  public long evictCopied(long wantedBytes) {
+    return holdings.evictCopied(wantedBytes);
+  }
+
   /** Removes everything of a version; what is pinned goes when its pins go. */
   public void dropVersion(long version) {
     Segment root = roots.remove(version);
