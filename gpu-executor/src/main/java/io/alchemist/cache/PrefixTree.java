@@ -251,6 +251,15 @@ public final class PrefixTree implements AutoCloseable {
   }
 
   /**
+   * Gives up device copies of unpinned activations that have a host copy, and no others.
+   *
+   * @return bytes that became free
+   */
+  public long evictCopied(long wantedBytes) {
+    return holdings.evictCopied(wantedBytes);
+  }
+
+  /**
    * Takes a new look at what activations are worth, by what has become of their {@link Prospect}s. In between they are taken for
    * what they were worth at the last look or use.
    */

@@ -507,6 +507,8 @@ public final class Engine implements AutoCloseable {
   public CompletableFuture<Long> offload(long keepBytes) {
     return loop.call(() -> {
       mover.balance(keepBytes, keepBytes);
+      long freed = tree.evictCopied(tree.deviceActivationBytes() - keepBytes);
+      LOG.debug("{} bytes of activations left the device", freed);
       return tree.deviceActivationBytes();
     });
   }

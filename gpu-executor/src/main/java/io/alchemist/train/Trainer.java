@@ -50,7 +50,7 @@ public final class Trainer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
 
   /** Rows of a slice of backward: short enough for a prompt that comes meanwhile, long enough for fast products. */
-  private static final int SLICE_ROWS = 256;
+  private static final int SLICE_ROWS = 512;
   /** Where weights are trained, each slice reads and writes their gradients as a whole: fewer, longer ones. */
   private static final int WEIGHT_SLICE_ROWS = 1024;
 

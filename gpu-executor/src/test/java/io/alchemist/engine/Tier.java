@@ -70,16 +70,10 @@ enum Tier {
   }
 
   private static void offloadAll(Engine engine) {
-    await().atMost(LIMIT).pollInterval(Duration.ofMillis(5)).until(() -> {
-      Engine.await(engine.inspect(e -> {
-        e.mover().balance(0, 0);
-        return true;
-      }));
-      EngineStatus status = Engine.await(engine.status());
-      return status.mover().queued() == 0 && status.cache().uncopiedActivationBytes() == 0;
-    });
-    Engine.await(engine.inspect(e -> e.tree().evictActivations(Long.MAX_VALUE)));
-    assertThat(cache(engine).deviceActivationBytes()).isZero();
+    await()
+        .atMost(LIMIT)
+        .pollInterval(Duration.ofMillis(5))
+        .until(() -> Engine.await(engine.offload(0)) == 0);
   }
 
   private static void offloadHalf(Engine engine) {
