@@ -121,11 +121,13 @@ final class AttentionGradient {
       tiles.multiply(fromRow, rows, KEYS, dim, packed, keys, dQ);
 
       // dV (keys, D) += pᵀ dOut, dK += dsᵀ q
+      tiles.packLeftTransposed(p, rows, KEYS, packed);
       Arrays.fill(dKey, 0, KEYS * dim, 0f);
-      tiles.multiplyTransposed(fromRow, rows, dim, p, rightDo, dKey);
+      tiles.multiply(0, KEYS, rows, dim, packed, rightDo, dKey);
       accumulate(run, group, groups, block, count, dKey, t.dValues, line);
+      tiles.packLeftTransposed(ds, rows, KEYS, packed);
       Arrays.fill(dKey, 0, KEYS * dim, 0f);
-      tiles.multiplyTransposed(fromRow, rows, dim, ds, rightQ, dKey);
+      tiles.multiply(0, KEYS, rows, dim, packed, rightQ, dKey);
       accumulate(run, group, groups, block, count, dKey, t.dKeys, line);
     }
 

@@ -101,6 +101,27 @@ final class AttentionTiles {
     }
   }
 
+  /** The left side of a product with the transpose of (rows, cols): columns eight by eight as (rows, TILE_ROWS). */
+  void packLeftTransposed(float[] from, int rows, int cols, float[] to) {
+    for (int c = 0; c < cols; c += ROWS) {
+      for (int m = 0; m < rows; m++) {
+        copy8(from, m * cols + c, to, c * rows + m * ROWS);
+      }
+    }
+  }
+
+  /** Written out: a call of arraycopy takes longer than the copy. */
+  private static void copy8(float[] from, int at, float[] to, int toOffset) {
+    to[toOffset] = from[at];
+    to[toOffset + 1] = from[at + 1];
+    to[toOffset + 2] = from[at + 2];
+    to[toOffset + 3] = from[at + 3];
+    to[toOffset + 4] = from[at + 4];
+    to[toOffset + 5] = from[at + 5];
+    to[toOffset + 6] = from[at + 6];
+    to[toOffset + 7] = from[at + 7];
+  }
+
   /** The right side of a product: (rows, paddedDim) as panels (rows, panelWidth). */
   void packRight(float[] from, int rows, float[] to) {
     int dim = paddedDim();
@@ -123,28 +144,7 @@ final class AttentionTiles {
     for (int m = fromRow / ROWS * ROWS; m < rows; m += ROWS) {
       int tileRows = Math.min(ROWS, rows - m);
       for (int p = 0; p < cols; p += width) {
-        kernels.tile(
-            tileRows, width, a, m * inner, ROWS, b, p * inner, inner, c, m * cols + p, cols);
-      }
-    }
-  }
-
-  /** c += aᵀ b over rows from {@code fromRow} on: a (rows, KEYS) as it is, b (rows, cols) packed, c (KEYS, cols). */
-  void multiplyTransposed(int fromRow, int rows, int cols, float[] a, float[] b, float[] c) {
-    for (int m = 0; m < KEYS; m += ROWS) {
-      for (int p = 0; p < cols; p += width) {
-        kernels.tile(
-            ROWS,
-            width,
-            a,
-            fromRow * KEYS + m,
-            KEYS,
-            b,
-            p * rows + fromRow * width,
-            rows - fromRow,
-            c,
-            m * cols + p,
-            cols);
+        kernels.tile(tileRows, width, a, m * inner, b, p * inner, inner, c, m * cols + p, cols);
       }
     }
   }

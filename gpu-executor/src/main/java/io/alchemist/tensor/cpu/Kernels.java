@@ -26,7 +26,7 @@ interface Kernels {
    *
    * @param rows how many of the tile's rows are wanted, 1 to {@link #TILE_ROWS}; the others become undefined
    * @param cols likewise how many columns, 1 to {@link #panelWidth}
-   * @param a (inner, TILE_ROWS) at {@code aOffset}, {@code aStep} from one k to the next
+   * @param a (inner, TILE_ROWS) at {@code aOffset}
    * @param b (inner, panelWidth) at {@code bOffset}
    * @param c (TILE_ROWS, panelWidth) at {@code cOffset}, rows {@code cStride} apart
    */
@@ -35,7 +35,6 @@ interface Kernels {
       int cols,
       float[] a,
       int aOffset,
-      int aStep,
       float[] b,
       int bOffset,
       int inner,
@@ -43,7 +42,7 @@ interface Kernels {
       int cOffset,
       int cStride);
 
-  /** The same with whole tiles of the left side and the panel in native memory, for so few rows that copying it does not pay. */
+  /** The same with the panel in native memory, for so few rows that copying it does not pay. */
   void tile(
       int rows,
       int cols,

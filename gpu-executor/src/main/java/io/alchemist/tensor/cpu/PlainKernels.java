@@ -23,7 +23,6 @@ final class PlainKernels implements Kernels {
       int cols,
       float[] a,
       int aOffset,
-      int aStep,
       float[] b,
       int bOffset,
       int inner,
@@ -33,7 +32,7 @@ final class PlainKernels implements Kernels {
     for (int r = 0; r < rows; r++) {
       int row = cOffset + r * cStride;
       for (int k = 0; k < inner; k++) {
-        float x = a[aOffset + k * aStep + r];
+        float x = a[aOffset + k * ROWS + r];
         int from = bOffset + k * W;
         for (int j = 0; j < W; j++) {
           c[row + j] += x * b[from + j];

@@ -69,7 +69,6 @@ final class VectorKernels implements Kernels {
       int cols,
       float[] a,
       int aOffset,
-      int aStep,
       float[] b,
       int bOffset,
       int inner,
@@ -78,21 +77,20 @@ final class VectorKernels implements Kernels {
       int cStride) {
     if (rows > 4) {
       if (L == 16 && cols <= L) {
-        VectorTiles.narrow8(a, aOffset, aStep, b, bOffset, inner, c, cOffset, cStride);
+        VectorTiles.narrow8(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
       } else if (L == 16) {
-        VectorTiles.rows8(a, aOffset, aStep, b, bOffset, inner, c, cOffset, cStride);
+        VectorTiles.rows8(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
       } else {
         // 16 registers hold a tile of 4 rows only.
-        VectorTiles.rows4(a, aOffset, aStep, b, bOffset, inner, c, cOffset, cStride);
-        VectorTiles.rows4(
-            a, aOffset + 4, aStep, b, bOffset, inner, c, cOffset + 4 * cStride, cStride);
+        VectorTiles.rows4(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
+        VectorTiles.rows4(a, aOffset + 4, b, bOffset, inner, c, cOffset + 4 * cStride, cStride);
       }
     } else if (rows > 2) {
-      VectorTiles.rows4(a, aOffset, aStep, b, bOffset, inner, c, cOffset, cStride);
+      VectorTiles.rows4(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
     } else if (rows == 2) {
-      VectorTiles.rows2(a, aOffset, aStep, b, bOffset, inner, c, cOffset, cStride);
+      VectorTiles.rows2(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
     } else {
-      VectorTiles.rows1(a, aOffset, aStep, b, bOffset, inner, c, cOffset, cStride);
+      VectorTiles.rows1(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
     }
   }
 

@@ -13,13 +13,13 @@ final class VectorTiles {
   private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
   private static final int L = S.length();
   private static final int W = 2 * L;
+  private static final int ROWS = Kernels.TILE_ROWS;
 
   private VectorTiles() {}
 
   static void rows8(
       float[] a,
       int aOffset,
-      int aStep,
       float[] b,
       int bOffset,
       int inner,
@@ -52,28 +52,28 @@ final class VectorTiles {
     for (int k = 0; k < inner; k++) {
       FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
       FloatVector br = FloatVector.fromArray(S, b, bOffset + k * W + L);
-      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * aStep]);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
       c0l = a0.fma(bl, c0l);
       c0r = a0.fma(br, c0r);
-      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * aStep + 1]);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
       c1l = a1.fma(bl, c1l);
       c1r = a1.fma(br, c1r);
-      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * aStep + 2]);
+      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 2]);
       c2l = a2.fma(bl, c2l);
       c2r = a2.fma(br, c2r);
-      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * aStep + 3]);
+      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 3]);
       c3l = a3.fma(bl, c3l);
       c3r = a3.fma(br, c3r);
-      FloatVector a4 = FloatVector.broadcast(S, a[aOffset + k * aStep + 4]);
+      FloatVector a4 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 4]);
       c4l = a4.fma(bl, c4l);
       c4r = a4.fma(br, c4r);
-      FloatVector a5 = FloatVector.broadcast(S, a[aOffset + k * aStep + 5]);
+      FloatVector a5 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 5]);
       c5l = a5.fma(bl, c5l);
       c5r = a5.fma(br, c5r);
-      FloatVector a6 = FloatVector.broadcast(S, a[aOffset + k * aStep + 6]);
+      FloatVector a6 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 6]);
       c6l = a6.fma(bl, c6l);
       c6r = a6.fma(br, c6r);
-      FloatVector a7 = FloatVector.broadcast(S, a[aOffset + k * aStep + 7]);
+      FloatVector a7 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 7]);
       c7l = a7.fma(bl, c7l);
       c7r = a7.fma(br, c7r);
     }
@@ -99,7 +99,6 @@ final class VectorTiles {
   static void narrow8(
       float[] a,
       int aOffset,
-      int aStep,
       float[] b,
       int bOffset,
       int inner,
@@ -123,21 +122,21 @@ final class VectorTiles {
     FloatVector c7 = FloatVector.fromArray(S, c, o7);
     for (int k = 0; k < inner; k++) {
       FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
-      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * aStep]);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
       c0 = a0.fma(bl, c0);
-      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * aStep + 1]);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
       c1 = a1.fma(bl, c1);
-      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * aStep + 2]);
+      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 2]);
       c2 = a2.fma(bl, c2);
-      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * aStep + 3]);
+      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 3]);
       c3 = a3.fma(bl, c3);
-      FloatVector a4 = FloatVector.broadcast(S, a[aOffset + k * aStep + 4]);
+      FloatVector a4 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 4]);
       c4 = a4.fma(bl, c4);
-      FloatVector a5 = FloatVector.broadcast(S, a[aOffset + k * aStep + 5]);
+      FloatVector a5 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 5]);
       c5 = a5.fma(bl, c5);
-      FloatVector a6 = FloatVector.broadcast(S, a[aOffset + k * aStep + 6]);
+      FloatVector a6 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 6]);
       c6 = a6.fma(bl, c6);
-      FloatVector a7 = FloatVector.broadcast(S, a[aOffset + k * aStep + 7]);
+      FloatVector a7 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 7]);
       c7 = a7.fma(bl, c7);
     }
     c0.intoArray(c, cOffset);
@@ -153,7 +152,6 @@ final class VectorTiles {
   static void rows4(
       float[] a,
       int aOffset,
-      int aStep,
       float[] b,
       int bOffset,
       int inner,
@@ -174,16 +172,16 @@ final class VectorTiles {
     for (int k = 0; k < inner; k++) {
       FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
       FloatVector br = FloatVector.fromArray(S, b, bOffset + k * W + L);
-      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * aStep]);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
       c0l = a0.fma(bl, c0l);
       c0r = a0.fma(br, c0r);
-      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * aStep + 1]);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
       c1l = a1.fma(bl, c1l);
       c1r = a1.fma(br, c1r);
-      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * aStep + 2]);
+      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 2]);
       c2l = a2.fma(bl, c2l);
       c2r = a2.fma(br, c2r);
-      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * aStep + 3]);
+      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 3]);
       c3l = a3.fma(bl, c3l);
       c3r = a3.fma(br, c3r);
     }
@@ -200,7 +198,6 @@ final class VectorTiles {
   static void rows2(
       float[] a,
       int aOffset,
-      int aStep,
       float[] b,
       int bOffset,
       int inner,
@@ -215,10 +212,10 @@ final class VectorTiles {
     for (int k = 0; k < inner; k++) {
       FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
       FloatVector br = FloatVector.fromArray(S, b, bOffset + k * W + L);
-      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * aStep]);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
       c0l = a0.fma(bl, c0l);
       c0r = a0.fma(br, c0r);
-      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * aStep + 1]);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
       c1l = a1.fma(bl, c1l);
       c1r = a1.fma(br, c1r);
     }
@@ -231,7 +228,6 @@ final class VectorTiles {
   static void rows1(
       float[] a,
       int aOffset,
-      int aStep,
       float[] b,
       int bOffset,
       int inner,
@@ -243,7 +239,7 @@ final class VectorTiles {
     for (int k = 0; k < inner; k++) {
       FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
       FloatVector br = FloatVector.fromArray(S, b, bOffset + k * W + L);
-      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * aStep]);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
       c0l = a0.fma(bl, c0l);
       c0r = a0.fma(br, c0r);
     }
