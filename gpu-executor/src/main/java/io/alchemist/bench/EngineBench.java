@@ -185,7 +185,11 @@ final class EngineBench {
     double share = 0;
     long peakRecomputed = 0;
     long peakReused = 0;
+    Timed handleForward = new Timed();
+    Timed handleBackward = new Timed();
     for (int round = -1; round < rounds; round++) {
+      // Of no use any more, and there would be no room for what comes.
+      Engine.await(engine.clearCache());
       List<TrainingExample> batch = new ArrayList<>();
       for (int i = 0; i < examples; i++) {
         int[] prompt = prompt(PROMPT);
@@ -206,6 +210,8 @@ final class EngineBench {
       forward.add(slow.forwardNanos() * 1e-9);
       backward.add(slow.backwardNanos() * 1e-9);
       reused.add(fast.busyNanos() * 1e-9);
+      handleForward.add(fast.forwardNanos() * 1e-9);
+      handleBackward.add(fast.backwardNanos() * 1e-9);
       share = fast.reusedShare();
       error = Math.max(error, logged.relativeError(anew));
       GradientReport unused = Engine.await(engine.accumulate(batch, Reuse.LOGGED));
@@ -230,6 +236,8 @@ final class EngineBench {
     figures.put("lora_update_and_publish_s", update.median());
     figures.put("lora_forward_s", forward.median());
     figures.put("lora_backward_s", backward.median());
+    figures.put("lora_handle_forward_s", handleForward.median());
+    figures.put("lora_handle_backward_s", handleBackward.median());
     figures.put("lora_speedup_bound", (forward.median() + backward.median()) / backward.median());
     figures.put("reused_share", share);
     figures.put("gradient_relative_error", error);
