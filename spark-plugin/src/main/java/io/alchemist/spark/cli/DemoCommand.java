@@ -65,7 +65,7 @@ final class DemoCommand implements Callable<Integer> {
   @Option(
       names = "--seconds",
       description =
-          "How long users chat at most. Default: 100; 240 with --model; three times as long on a local-cluster.")
+          "How long users chat at most. Default: 120; 240 with --model; three times as long on a local-cluster.")
   private @Nullable Double seconds;
 
   @Option(

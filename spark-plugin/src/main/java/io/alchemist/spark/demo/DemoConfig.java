@@ -26,9 +26,9 @@ public record DemoConfig(
    */
   public record Goal(double changedAccuracy, double otherLoss) {}
 
-  /** Up to 100 s of chat, with margin to what {@link DemoReport#shortfalls} demands. */
+  /** Up to two minutes of chat, with margin to what {@link DemoReport#shortfalls} demands. */
   public static DemoConfig defaults(long seed) {
-    return new DemoConfig(UsersConfig.defaults(seed), 100, 7, 4, 6, new Goal(0.92, 0.04));
+    return new DemoConfig(UsersConfig.defaults(seed), 120, 7, 4, 6, new Goal(0.92, 0.04));
   }
 
   /** The same with another limit. */
