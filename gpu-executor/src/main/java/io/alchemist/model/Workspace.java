@@ -8,8 +8,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Intermediate results of one layer that nobody keeps, for up to a number of rows. Each has a name and is allocated for as many
- * rows as are asked for; asking again gives the same memory, unless it has become too small. Not shared between passes that interleave within a layer.
+ * Intermediate results of one layer that nobody keeps, for up to a number of rows. Each has a name and is allocated when first
+ * asked for; asking again gives the same memory. Not shared between passes that interleave within a layer.
  */
 public final class Workspace implements AutoCloseable {
   private final MemoryScope scope;
@@ -49,12 +49,12 @@ public final class Workspace implements AutoCloseable {
       throw new IllegalArgumentException(rows + " rows, but this workspace holds " + maxRows);
     }
     Tensor tensor = tensors.get(name);
-    if (tensor != null && (tensor.cols() != cols || tensor.rows() < rows)) {
+    if (tensor != null && tensor.cols() != cols) {
       tensor.close();
       tensor = null;
     }
     if (tensor == null) {
-      tensor = scope.allocate(name, DType.F32, rows, cols);
+      tensor = scope.allocate(name, DType.F32, maxRows, cols);
       tensors.put(name, tensor);
     }
     return tensor.rows(0, rows);

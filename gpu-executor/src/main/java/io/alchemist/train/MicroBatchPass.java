@@ -53,7 +53,7 @@ final class MicroBatchPass implements AutoCloseable {
   private final @Nullable ParameterSet gradient;
   private final CrossEntropy crossEntropy;
   private final MemoryScope scope;
-  private final Workspace work;
+  private final Workspace forwardWork;
   private final List<Runnable> owned = new ArrayList<>();
 
   private final Tensor ids;
@@ -89,12 +89,14 @@ final class MicroBatchPass implements AutoCloseable {
   private static final class Backward {
     private final AttentionGradients gradients;
     private final Activations restored;
+    private final Workspace work;
     private List<Activations> logged = List.of();
     private long layerNanos;
 
-    Backward(AttentionGradients gradients, Activations restored) {
+    Backward(AttentionGradients gradients, Activations restored, Workspace work) {
       this.gradients = gradients;
       this.restored = restored;
+      this.work = work;
     }
   }
 
@@ -132,7 +134,7 @@ final class MicroBatchPass implements AutoCloseable {
     this.gradient = gradient;
     this.crossEntropy = crossEntropy;
     this.scope = parent.child("micro-batch");
-    this.work = new Workspace(scope, "layer", config, Math.max(batch.newRows(), maxRows));
+    this.forwardWork = new Workspace(scope, "layer forward", config, batch.newRows());
     this.layer = config.layers() - 1;
 
     int fresh = batch.newRows();
@@ -248,16 +250,21 @@ final class MicroBatchPass implements AutoCloseable {
     }
     logged.keysAndValues(at, keys, values);
     Tensor y = last ? output : recorded.get(at + 1).or(passing).x();
-    model.forward(at, weights, last ? lastForward : forward, a, rowsOfThisPass(), y, work);
+    model.forward(at, weights, last ? lastForward : forward, a, rowsOfThisPass(), y, forwardWork);
     ops.copy(keys.rows(0, batch.newRows()), newKeys.get(at));
     ops.copy(values.rows(0, batch.newRows()), newValues.get(at));
     costs.observe(Work.FORWARD, batch.forward(last), System.nanoTime() - start);
     if (last) {
-      passing.close();
+      closeForward();
       if (gradient != null) {
         logged.prefetch(at, Want.EVERYTHING);
       }
     }
+  }
+
+  private void closeForward() {
+    passing.close();
+    forwardWork.close();
   }
 
   /** The loss of {@code rows} loss rows and, where it is wanted, its gradient for the output of the last layer. */
@@ -363,7 +370,8 @@ final class MicroBatchPass implements AutoCloseable {
     int rows = pieces.stream().mapToInt(piece -> piece.block().rows()).max().orElse(0);
     Backward way = new Backward(
         hold(AttentionGradients.allocate(scope, config, batch.rows()), AttentionGradients::close),
-        hold(Activations.allocate(scope, config, rows, missing), Activations::close));
+        hold(Activations.allocate(scope, config, rows, missing), Activations::close),
+        hold(new Workspace(scope, "layer backward", config, rows), Workspace::close));
     back = way;
     return way;
   }
@@ -392,7 +400,7 @@ final class MicroBatchPass implements AutoCloseable {
         kept(way, piece),
         way.restored.rows(0, block.rows()),
         rowsOfThisPass(),
-        work);
+        way.work);
     long restoring = System.nanoTime() - start;
     model.backwardOutput(
         layer,
@@ -403,7 +411,7 @@ final class MicroBatchPass implements AutoCloseable {
         d.rows(block.firstRow(), block.rows()),
         way.gradients,
         into,
-        work);
+        way.work);
     return restoring;
   }
 
@@ -419,7 +427,7 @@ final class MicroBatchPass implements AutoCloseable {
         d.rows(block.firstRow(), block.rows()),
         way.gradients,
         into,
-        work);
+        way.work);
     return 0;
   }
 
@@ -470,9 +478,8 @@ final class MicroBatchPass implements AutoCloseable {
     ids.close();
     positions.close();
     newSlots.close();
-    work.close();
     if (forwarded < config.layers()) {
-      passing.close();
+      closeForward();
     }
     owned.forEach(Runnable::run);
     scope.close();
