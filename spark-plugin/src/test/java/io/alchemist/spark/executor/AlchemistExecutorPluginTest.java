@@ -12,10 +12,9 @@ import io.alchemist.spark.internal.ExecutorLink;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeoutException;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkException;
@@ -35,8 +34,8 @@ class AlchemistExecutorPluginTest {
 
   /** The plugin's context in an executor of a cluster, with a driver that is hard to reach at first. */
   private static final class FakeDriver implements PluginContext {
-    final List<Message> heard = Collections.synchronizedList(new ArrayList<>());
-    final List<Exception> failures = new ArrayList<>();
+    final List<Message> heard = new CopyOnWriteArrayList<>();
+    final List<Exception> failures = new CopyOnWriteArrayList<>();
     final SparkConf conf = new SparkConf(false);
 
     @Override
