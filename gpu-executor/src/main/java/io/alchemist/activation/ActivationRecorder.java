@@ -11,6 +11,7 @@ import io.alchemist.weights.ModelConfig;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -23,8 +24,10 @@ public final class ActivationRecorder {
   private final DeviceArena arena;
   private final ModelConfig config;
   private final PrefixTree tree;
-  private final List<Set<Field>> needed;
   private final Map<SavePlan, Long> rowBytes = new EnumMap<>(SavePlan.class);
+  /** By layer and field; 0 for what a plan leaves out. */
+  private final Map<SavePlan, int[][]> columns = new EnumMap<>(SavePlan.class);
+
   private final SavePlan richest;
   private long refusedRows;
 
@@ -44,9 +47,9 @@ public final class ActivationRecorder {
     this.arena = arena;
     this.config = config;
     this.tree = tree;
-    this.needed = List.copyOf(needed);
     this.richest = richest;
     for (SavePlan plan : SavePlan.values()) {
+      columns.put(plan, columns(plan, needed));
       rowBytes.put(
           plan,
           needed.stream()
@@ -84,7 +87,7 @@ public final class ActivationRecorder {
   }
 
   private @Nullable Slab slab(SavePlan plan, int rows, double worth) {
-    int[][] cols = cols(plan);
+    int[][] cols = Objects.requireNonNull(columns.get(plan));
     Slab slab = arena.slab(rows, cols);
     // With twice the bytes free, it is their being scattered that makes them useless.
     while (slab == null
@@ -95,11 +98,12 @@ public final class ActivationRecorder {
     return slab;
   }
 
-  private int[][] cols(SavePlan plan) {
+  private int[][] columns(SavePlan plan, List<Set<Field>> needed) {
     int[][] cols = new int[config.layers()][FieldMask.FIELDS.length];
     for (int layer = 0; layer < cols.length; layer++) {
-      for (Field field : plan.fields(needed.get(layer))) {
-        cols[layer][FieldMask.index(field)] = field.width(config);
+      Set<Field> kept = plan.fields(needed.get(layer));
+      for (int f = 0; f < FieldMask.FIELDS.length; f++) {
+        cols[layer][f] = kept.contains(FieldMask.FIELDS[f]) ? FieldMask.FIELDS[f].width(config) : 0;
       }
     }
     return cols;

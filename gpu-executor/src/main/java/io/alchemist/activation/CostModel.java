@@ -108,9 +108,4 @@ public final class CostModel {
   private double flops(LinearLayer linear) {
     return 2.0 * linear.inputs(config) * linear.outputs(config);
   }
-
-  /** The mean relative error of what was predicted just before each backward of a layer. */
-  public double error() {
-    return model(Work.BACKWARD).error();
-  }
 }

@@ -18,11 +18,6 @@ final class FieldMask {
     return mask;
   }
 
-  /** Which bit stands for a field. */
-  static int index(Field field) {
-    return Integer.numberOfTrailingZeros(of(Set.of(field)));
-  }
-
   static Set<Field> fields(int mask) {
     Set<Field> fields = EnumSet.noneOf(Field.class);
     for (int i = 0; i < FIELDS.length; i++) {

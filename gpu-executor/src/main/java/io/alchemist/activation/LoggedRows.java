@@ -1,6 +1,7 @@
 package io.alchemist.activation;
 
 import io.alchemist.cache.Logged;
+import io.alchemist.tensor.RaggedBatch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +18,7 @@ public record LoggedRows(Logged logged, int from, int count, int @Nullable [] sl
 
   /** Pairs of a position and one that it sees. */
   long pairs() {
-    return (long) count * from + (long) count * (count + 1) / 2;
+    return RaggedBatch.pairs(from, count);
   }
 
   /** Whether activations, and keys and values with them, are on the device. */

@@ -24,6 +24,7 @@ public final class SavePlanner {
   private final ModelConfig config;
   private final BlockLayout layout;
   private final List<BackwardNeeds> needs;
+  private final List<Set<Field>> promptFields;
 
   /**
    * For passes of one model.
@@ -36,6 +37,7 @@ public final class SavePlanner {
     this.config = config;
     this.layout = layout;
     this.needs = List.copyOf(needs);
+    this.promptFields = BackwardNeeds.promptFields(needs);
   }
 
   /**
@@ -88,7 +90,7 @@ public final class SavePlanner {
       double bestLoaded = loaderFree;
       double bestBegin = now;
       for (SavePlan plan : SavePlan.values()) {
-        Set<Field> fields = plan.fields(needed(layer));
+        Set<Field> fields = plan.fields(promptFields.get(layer));
         if (!canRestore(layer, fields, pass.logged())) {
           continue;
         }
@@ -111,11 +113,6 @@ public final class SavePlanner {
     return new Choice(load, now);
   }
 
-  /** What backward reads of logged rows; in the last layer none of them has a gradient on its output. */
-  private Set<Field> needed(int layer) {
-    return needs.get(layer).fields(layer < config.layers() - 1);
-  }
-
   private double restoreOwn(int layer, Pass pass) {
     boolean last = layer == config.layers() - 1;
     Amount rows = last ? pass.lastForward() : pass.forward();
@@ -131,7 +128,7 @@ public final class SavePlanner {
     double seconds = 0;
     for (LoggedRows rows : logged) {
       Set<Field> kept = kept(rows, layer, loaded);
-      Set<Field> missing = BackwardNeeds.missing(needed(layer), kept);
+      Set<Field> missing = BackwardNeeds.missing(promptFields.get(layer), kept);
       if (!missing.isEmpty()) {
         seconds += costs.restoreSeconds(missing, rows.count(), rows.pairs());
       }
@@ -142,7 +139,7 @@ public final class SavePlanner {
   private boolean canRestore(int layer, Set<Field> loaded, List<LoggedRows> logged) {
     for (LoggedRows rows : logged) {
       Set<Field> kept = kept(rows, layer, loaded);
-      if (!BackwardNeeds.canRestore(BackwardNeeds.missing(needed(layer), kept), kept)) {
+      if (!BackwardNeeds.canRestore(BackwardNeeds.missing(promptFields.get(layer), kept), kept)) {
         return false;
       }
     }

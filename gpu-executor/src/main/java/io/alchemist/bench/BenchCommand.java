@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -225,15 +224,11 @@ public final class BenchCommand {
       @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
           int threads)
       throws IOException {
-    PrintWriter out = spec.commandLine().getOut();
-    Consumer<String> line = text -> {
-      out.println(text);
-      out.flush();
-    };
     List<ReuseGrid.Point> points = ReuseGrid.points(quick).stream()
         .filter(point -> ReuseBench.isAmong(point, modes, lengths, memory))
         .toList();
-    ReuseBench bench = new ReuseBench(shape, lora(rank, targets), cores(threads), quick, line);
+    ReuseBench bench =
+        new ReuseBench(shape, lora(rank, targets), cores(threads), quick, this::print);
     write(json, bench.run(points));
     if (pictures != null) {
       ReusePictures.write(bench.results(), pictures);
@@ -271,16 +266,17 @@ public final class BenchCommand {
               defaultValue = "NAMED")
           FeedbackReplay.Users users)
       throws IOException {
-    PrintWriter out = spec.commandLine().getOut();
     Trace requests = trace == null
         ? Trace.synthetic(5, quick ? 12_000 : 60_000).atRate(5.4)
         : FeedbackReplay.again(Trace.read(trace), quick ? 1 : 3);
-    Consumer<String> line = text -> {
-      out.println(text);
-      out.flush();
-    };
-    write(json, new RetentionBench(new FeedbackReplay(requests, users, 17), line).run());
+    write(json, new RetentionBench(new FeedbackReplay(requests, users, 17), this::print).run());
     return 0;
+  }
+
+  private void print(String line) {
+    PrintWriter out = spec.commandLine().getOut();
+    out.println(line);
+    out.flush();
   }
 
   private static LoraSpec lora(int rank, String[] targets) {

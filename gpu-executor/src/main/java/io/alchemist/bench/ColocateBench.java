@@ -2,34 +2,26 @@ package io.alchemist.bench;
 
 import io.alchemist.engine.CacheConfig;
 import io.alchemist.engine.Engine;
-import io.alchemist.engine.EngineConfig;
 import io.alchemist.engine.LatencyTargets;
-import io.alchemist.engine.LearningConfig;
 import io.alchemist.engine.StepTimes;
-import io.alchemist.metrics.Metrics;
 import io.alchemist.model.Activations;
-import io.alchemist.serve.GenerationRequest;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.PendingTurn;
-import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.SchedulerConfig;
 import io.alchemist.serve.Turn;
-import io.alchemist.tensor.cpu.CpuOps;
 import io.alchemist.train.GradientReport;
-import io.alchemist.train.OptimizerConfig;
 import io.alchemist.train.Reuse;
 import io.alchemist.train.TrainerConfig;
 import io.alchemist.train.TrainingExample;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
-import io.alchemist.weights.RandomWeights;
 import io.alchemist.weights.Trainable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -54,8 +46,7 @@ final class ColocateBench {
   private final Options options;
   private final Trace trace;
   private final Consumer<String> progress;
-  private final SplittableRandom random = new SplittableRandom(17);
-  private int requests;
+  private final Requests requests;
 
   /**
    * What is measured.
@@ -102,6 +93,7 @@ final class ColocateBench {
   ColocateBench(Options options, Trace trace, Consumer<String> progress) {
     this.options = options;
     this.progress = progress;
+    this.requests = new Requests(options.model().vocabSize(), 17);
     this.trace = trace
         .part(0, options.requests())
         .withLengths(options.lengthScale(), MAX_PROMPT, MAX_ANSWER);
@@ -149,25 +141,17 @@ final class ColocateBench {
   private Engine engine(LatencyTargets targets) {
     ModelConfig model = options.model();
     LoraSpec lora = new LoraSpec(8, 16, Set.of(LinearLayer.Q, LinearLayer.V));
-    LearningConfig learning = new LearningConfig(
-        new Trainable.Adapter(lora, 3),
-        OptimizerConfig.forAdapter(1e-4f),
-        new TrainerConfig(options.microBatchTokens(), 8 << 20, 4));
     long activationBytes = Activations.bytesPerRow(model) * model.layers() * LOGGED_TOKENS;
-    EngineConfig config = new EngineConfig(
+    return BenchEngine.start(
+        model,
+        options.threads(),
         MEMORY,
         new CacheConfig(16, KV_TOKENS, activationBytes, 0, 0, null),
         new SchedulerConfig(MAX_SEQUENCES, STEP_TOKENS, options.requests()),
         targets,
-        learning,
-        1,
-        100,
-        Set.of());
-    return new Engine(
-        config,
-        CpuOps.create(options.threads(), MEMORY),
-        new RandomWeights(model, 1),
-        new Metrics());
+        new Trainable.Adapter(lora, 3),
+        new TrainerConfig(options.microBatchTokens(), 8 << 20, 4),
+        1);
   }
 
   private void colocate(Map<String, Object> figures, Engine engine, Backlog backlog) {
@@ -338,11 +322,7 @@ final class ColocateBench {
   /** Prompts are random, so that none finds a prefix of another. */
   private CompletableFuture<Turn> submit(
       Engine engine, int promptTokens, int answerTokens, PendingTurn times) {
-    int[] prompt = random.ints(promptTokens, 0, options.model().vocabSize()).toArray();
-    CompletableFuture<Void> queued = engine.generate(
-        new GenerationRequest(
-            "bench-" + requests++, prompt, answerTokens, SamplingParams.GREEDY, 0),
-        times);
-    return queued.thenCompose(done -> times.turn());
+    return requests.submit(
+        engine, requests.tokens(promptTokens), answerTokens, Recording.KEEP, times);
   }
 }

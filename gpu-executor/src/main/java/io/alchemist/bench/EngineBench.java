@@ -2,38 +2,29 @@ package io.alchemist.bench;
 
 import io.alchemist.engine.CacheConfig;
 import io.alchemist.engine.Engine;
-import io.alchemist.engine.EngineConfig;
 import io.alchemist.engine.HostGradient;
 import io.alchemist.engine.LatencyTargets;
-import io.alchemist.engine.LearningConfig;
 import io.alchemist.engine.TrainingStep;
-import io.alchemist.metrics.Metrics;
 import io.alchemist.model.Activations;
-import io.alchemist.serve.GenerationRequest;
 import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.PendingTurn;
-import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.SchedulerConfig;
 import io.alchemist.serve.Turn;
 import io.alchemist.tensor.MatmulRate;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.cpu.CpuOps;
 import io.alchemist.train.GradientReport;
-import io.alchemist.train.OptimizerConfig;
 import io.alchemist.train.Reuse;
 import io.alchemist.train.TrainerConfig;
 import io.alchemist.train.TrainingExample;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
-import io.alchemist.weights.RandomWeights;
 import io.alchemist.weights.Trainable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -53,8 +44,7 @@ final class EngineBench {
   private final int examples;
   private final LoraSpec lora;
   private final Consumer<String> progress;
-  private final SplittableRandom random = new SplittableRandom(11);
-  private int requests;
+  private final Requests requests;
 
   EngineBench(
       ModelConfig model, LoraSpec lora, int threads, boolean quick, Consumer<String> progress) {
@@ -64,6 +54,7 @@ final class EngineBench {
     this.rounds = quick ? 3 : 9;
     this.examples = quick ? 1 : 2;
     this.progress = progress;
+    this.requests = new Requests(model.vocabSize(), 11);
   }
 
   /** Runs everything; the figures by name. */
@@ -86,23 +77,17 @@ final class EngineBench {
   }
 
   private Engine engine() {
-    Trainable adapter = new Trainable.Adapter(lora, 3);
-    LearningConfig learning = new LearningConfig(
-        adapter,
-        OptimizerConfig.forAdapter(1e-4f),
-        new TrainerConfig(PROMPT + COMPLETION, 8 << 20, 4));
     long activationBytes = Activations.bytesPerRow(model) * model.layers() * PROMPT * 5 / 2;
-    EngineConfig config = new EngineConfig(
+    return BenchEngine.start(
+        model,
+        threads,
         MEMORY,
         new CacheConfig(16, 16 * 1024, activationBytes, 0, 0, null),
         new SchedulerConfig(8, 512, 64),
         LatencyTargets.DEFAULT,
-        learning,
-        1,
-        100,
-        Set.of());
-    return new Engine(
-        config, CpuOps.create(threads, MEMORY), new RandomWeights(model, 1), new Metrics());
+        new Trainable.Adapter(lora, 3),
+        new TrainerConfig(PROMPT + COMPLETION, 8 << 20, 4),
+        1);
   }
 
   private void prefill(Map<String, Object> figures, Engine engine) {
@@ -159,7 +144,7 @@ final class EngineBench {
         for (int s = 0; s < together; s++) {
           PendingTurn listener = new PendingTurn();
           times.add(listener);
-          turns.add(submit(engine, prompt(32), tokens, Recording.SKIP, listener));
+          turns.add(requests.submit(engine, requests.tokens(32), tokens, Recording.SKIP, listener));
         }
         turns.forEach(CompletableFuture::join);
         double first =
@@ -192,10 +177,12 @@ final class EngineBench {
       Engine.await(engine.clearCache());
       List<TrainingExample> batch = new ArrayList<>();
       for (int i = 0; i < examples; i++) {
-        int[] prompt = prompt(PROMPT);
-        Turn turn = submit(engine, prompt, 1, Recording.KEEP, new PendingTurn()).join();
-        batch.add(
-            TrainingExample.completion(turn.id(), prompt, prompt(COMPLETION), turn.version()));
+        int[] prompt = requests.tokens(PROMPT);
+        Turn turn = requests
+            .submit(engine, prompt, 1, Recording.KEEP, new PendingTurn())
+            .join();
+        batch.add(TrainingExample.completion(
+            turn.id(), prompt, requests.tokens(COMPLETION), turn.version()));
       }
       HostGradient anew = gradient(engine, batch, Reuse.NONE);
       peakRecomputed = Math.max(peakRecomputed, engine.status().join().trainerPeakBytes());
@@ -254,23 +241,10 @@ final class EngineBench {
 
   /** Seconds to the first token of a new prompt. */
   private double ttft(Engine engine, Recording recording) {
-    int[] prompt = prompt(PROMPT);
+    int[] prompt = requests.tokens(PROMPT);
     long start = System.nanoTime();
     PendingTurn times = new PendingTurn();
-    submit(engine, prompt, 1, recording, times).join();
+    requests.submit(engine, prompt, 1, recording, times).join();
     return (times.firstTokenNanos() - start) * 1e-9;
-  }
-
-  private int[] prompt(int length) {
-    return random.ints(length, 0, model.vocabSize()).toArray();
-  }
-
-  private CompletableFuture<Turn> submit(
-      Engine engine, int[] prompt, int maxTokens, Recording recording, PendingTurn times) {
-    CompletableFuture<Void> queued = engine.generate(
-        new GenerationRequest(
-            "bench-" + requests++, prompt, maxTokens, SamplingParams.GREEDY, 0, recording),
-        times);
-    return queued.thenCompose(done -> times.turn());
   }
 }

@@ -2,31 +2,22 @@ package io.alchemist.bench;
 
 import io.alchemist.engine.CacheConfig;
 import io.alchemist.engine.Engine;
-import io.alchemist.engine.EngineConfig;
 import io.alchemist.engine.EngineStatus;
 import io.alchemist.engine.LatencyTargets;
-import io.alchemist.engine.LearningConfig;
-import io.alchemist.metrics.Metrics;
 import io.alchemist.model.Activations;
-import io.alchemist.serve.GenerationRequest;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.PendingTurn;
-import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.SchedulerConfig;
 import io.alchemist.serve.Turn;
-import io.alchemist.tensor.cpu.CpuOps;
-import io.alchemist.train.OptimizerConfig;
 import io.alchemist.train.TrainerConfig;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
-import io.alchemist.weights.RandomWeights;
 import io.alchemist.weights.Trainable;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -51,8 +42,7 @@ final class HedgeBench {
   private final int threads;
   private final int rounds;
   private final Consumer<String> progress;
-  private final SplittableRandom random = new SplittableRandom(13);
-  private int requests;
+  private final Requests requests;
 
   HedgeBench(
       ModelConfig model, LoraSpec lora, int threads, boolean quick, Consumer<String> progress) {
@@ -61,6 +51,7 @@ final class HedgeBench {
     this.threads = threads;
     this.rounds = quick ? 4 : 30;
     this.progress = progress;
+    this.requests = new Requests(model.vocabSize(), 13);
   }
 
   /** Runs everything; the figures by name. */
@@ -96,32 +87,27 @@ final class HedgeBench {
       figures.put(name + "_preemptions", status.server().preemptions());
       figures.put(name + "_given_up", status.cache().evictedActivations());
     }
-    figures.put(name + "_ttft_empty_p50_ms", empty.quantile(0.5) * 1e3);
-    figures.put(name + "_ttft_full_p50_ms", full.quantile(0.5) * 1e3);
-    figures.put(name + "_ttft_empty_p99_ms", empty.quantile(0.99) * 1e3);
-    figures.put(name + "_ttft_full_p99_ms", full.quantile(0.99) * 1e3);
-    figures.put(name + "_ttft_p50_ratio", full.quantile(0.5) / empty.quantile(0.5));
-    figures.put(name + "_ttft_p99_ratio", full.quantile(0.99) / empty.quantile(0.99));
+    figures.put(name + "_ttft_empty_p50_ms", empty.percentile(0.5) * 1e3);
+    figures.put(name + "_ttft_full_p50_ms", full.percentile(0.5) * 1e3);
+    figures.put(name + "_ttft_empty_p99_ms", empty.percentile(0.99) * 1e3);
+    figures.put(name + "_ttft_full_p99_ms", full.percentile(0.99) * 1e3);
+    figures.put(name + "_ttft_p50_ratio", full.percentile(0.5) / empty.percentile(0.5));
+    figures.put(name + "_ttft_p99_ratio", full.percentile(0.99) / empty.percentile(0.99));
     figures.put(name + "_ttft_paired_ratio", full.medianRatioTo(empty));
   }
 
   private Engine engine(long hostBytes) {
-    LearningConfig learning = new LearningConfig(
-        new Trainable.Adapter(lora, 3),
-        OptimizerConfig.forAdapter(1e-4f),
-        new TrainerConfig(PROMPT_TOKENS, 1 << 20, 4));
     long sharedBytes = Activations.bytesPerRow(model) * model.layers() * SHARED_ROWS;
-    EngineConfig config = new EngineConfig(
+    return BenchEngine.start(
+        model,
+        threads,
         MEMORY,
         new CacheConfig(16, FLOOR_TOKENS, sharedBytes, hostBytes, 0, null),
         new SchedulerConfig(PROMPTS, 512, 64),
         LatencyTargets.DEFAULT,
-        learning,
-        0,
-        100,
-        Set.of());
-    return new Engine(
-        config, CpuOps.create(threads, MEMORY), new RandomWeights(model, 1), new Metrics());
+        new Trainable.Adapter(lora, 3),
+        new TrainerConfig(PROMPT_TOKENS, 1 << 20, 4),
+        0);
   }
 
   /**
@@ -138,7 +124,7 @@ final class HedgeBench {
     List<CompletableFuture<Turn>> turns = new ArrayList<>();
     List<int[]> prompts = new ArrayList<>();
     for (int i = 0; i < PROMPTS; i++) {
-      prompts.add(prompt());
+      prompts.add(requests.tokens(PROMPT_TOKENS));
     }
     long start = System.nanoTime();
     for (int[] prompt : prompts) {
@@ -164,7 +150,8 @@ final class HedgeBench {
     EngineStatus status = settled(engine);
     long evicted = status.cache().evictedActivations();
     while (status.cache().evictedActivations() == evicted) {
-      Turn unused = submit(engine, prompt(), new PendingTurn()).join();
+      Turn unused =
+          submit(engine, requests.tokens(PROMPT_TOKENS), new PendingTurn()).join();
       status = settled(engine);
     }
   }
@@ -179,13 +166,7 @@ final class HedgeBench {
     return status;
   }
 
-  private int[] prompt() {
-    return random.ints(PROMPT_TOKENS, 0, model.vocabSize()).toArray();
-  }
-
   private CompletableFuture<Turn> submit(Engine engine, int[] prompt, PendingTurn times) {
-    CompletableFuture<Void> queued = engine.generate(
-        new GenerationRequest("hedge-" + requests++, prompt, 1, SamplingParams.GREEDY, 0), times);
-    return queued.thenCompose(done -> times.turn());
+    return requests.submit(engine, prompt, 1, Recording.KEEP, times);
   }
 }

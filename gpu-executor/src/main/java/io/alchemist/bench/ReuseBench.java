@@ -6,28 +6,19 @@ import io.alchemist.bench.ReuseGrid.Mode;
 import io.alchemist.bench.ReuseGrid.Point;
 import io.alchemist.engine.CacheConfig;
 import io.alchemist.engine.Engine;
-import io.alchemist.engine.EngineConfig;
 import io.alchemist.engine.HostGradient;
 import io.alchemist.engine.LatencyTargets;
-import io.alchemist.engine.LearningConfig;
-import io.alchemist.metrics.Metrics;
 import io.alchemist.model.Activations;
-import io.alchemist.serve.GenerationRequest;
 import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.PendingTurn;
-import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.SchedulerConfig;
 import io.alchemist.serve.Turn;
-import io.alchemist.tensor.cpu.CpuOps;
-import io.alchemist.train.OptimizerConfig;
 import io.alchemist.train.Reuse;
 import io.alchemist.train.TrainerConfig;
 import io.alchemist.train.TrainingExample;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
-import io.alchemist.weights.RandomWeights;
 import io.alchemist.weights.Trainable;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -36,7 +27,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -50,7 +40,6 @@ final class ReuseBench {
   private static final int PAGE = 16;
   private static final int STEP_TOKENS = 512;
   private static final long OFFLOAD_LIMIT_NANOS = TimeUnit.SECONDS.toNanos(60);
-  private static final Duration CALIBRATION = Duration.ofSeconds(2);
   private static final int LENGTH_STEP = 256;
   private static final int BUDGET_TOKENS = 1024;
 
@@ -61,9 +50,8 @@ final class ReuseBench {
   private final int ttftPairs;
   private final long deviceBytes;
   private final Consumer<String> out;
-  private final SplittableRandom random = new SplittableRandom(5);
   private final List<ReusePoint> results = new ArrayList<>();
-  private int requests;
+  private final Requests requests;
 
   ReuseBench(Shapes shape, LoraSpec lora, int threads, boolean quick, Consumer<String> out) {
     this.model = shape.config();
@@ -73,6 +61,7 @@ final class ReuseBench {
     this.ttftPairs = quick ? 10 : 100;
     this.deviceBytes = 12L << 30;
     this.out = out;
+    this.requests = new Requests(model.vocabSize(), 5);
   }
 
   /** Measures these points and what belongs to none of them; all figures by name. */
@@ -121,25 +110,22 @@ final class ReuseBench {
         mode == Mode.LORA ? new Trainable.Adapter(lora, 3) : new Trainable.WholeModel();
     int rows = examples * (tokens + PAGE);
     long activations = Activations.bytesPerRow(model) * model.layers() * rows * 5 / 4;
-    LearningConfig learning = new LearningConfig(
-        trainable, OptimizerConfig.forAdapter(1e-4f), new TrainerConfig(rows, 8 << 20, 4));
     CacheConfig cache = new CacheConfig(
         PAGE, (2 * rows + STEP_TOKENS) / PAGE * PAGE, activations, 2 * activations, 0, null);
-    EngineConfig config = new EngineConfig(
+    return BenchEngine.start(
+        model,
+        threads,
         deviceBytes,
         cache,
         new SchedulerConfig(8, STEP_TOKENS, 64),
         LatencyTargets.DEFAULT,
-        learning,
-        0,
-        100,
-        Set.of());
-    return new Engine(
-        config, CpuOps.create(threads, deviceBytes), new RandomWeights(model, 1), new Metrics());
+        trainable,
+        new TrainerConfig(rows, 8 << 20, 4),
+        0);
   }
 
   private void warmUp(Engine engine, Point point) {
-    Engine.await(engine.calibrate(CALIBRATION));
+    Engine.await(engine.calibrate());
     List<TrainingExample> batch = serve(engine, point);
     for (Reuse reuse : Reuse.values()) {
       HostGradient unused = Engine.await(engine.gradient(batch, reuse));
@@ -178,15 +164,15 @@ final class ReuseBench {
 
   /** Serves the prompts of a batch, so that they are logged, and makes examples with made-up answers of them. */
   private List<TrainingExample> serve(Engine engine, Point point) {
-    int[] shared = tokens(point.shared() ? Point.SHARED_TOKENS : 0);
+    int[] shared = requests.tokens(point.shared() ? Point.SHARED_TOKENS : 0);
     List<TrainingExample> batch = new ArrayList<>();
     for (int i = 0; i < point.examples(); i++) {
       int[] prompt = Arrays.copyOf(shared, point.prompt());
-      int[] own = tokens(Math.max(0, point.prompt() - shared.length));
+      int[] own = requests.tokens(Math.max(0, point.prompt() - shared.length));
       System.arraycopy(own, 0, prompt, point.prompt() - own.length, own.length);
       Turn turn = answer(engine, prompt, Recording.KEEP, new PendingTurn());
       // The last token is only predicted.
-      int[] completion = tokens(point.tokens() + 1 - point.prompt());
+      int[] completion = requests.tokens(point.tokens() + 1 - point.prompt());
       batch.add(TrainingExample.completion(turn.id(), prompt, completion, turn.version()));
     }
     return batch;
@@ -236,10 +222,10 @@ final class ReuseBench {
 
   private long peak(int tokens, Reuse reuse) {
     try (Engine engine = engine(Mode.LORA, 1, tokens)) {
-      int[] prompt = tokens(tokens);
+      int[] prompt = requests.tokens(tokens);
       Turn turn = answer(engine, prompt, Recording.KEEP, new PendingTurn());
       TrainingExample example =
-          TrainingExample.completion(turn.id(), prompt, tokens(1), turn.version());
+          TrainingExample.completion(turn.id(), prompt, requests.tokens(1), turn.version());
       arrange(engine, Memory.HOST);
       Engine.await(engine.resetPeaks());
       HostGradient unused = Engine.await(engine.gradient(List.of(example), reuse));
@@ -273,7 +259,7 @@ final class ReuseBench {
   }
 
   private double firstToken(Engine engine, Recording recording) {
-    int[] prompt = tokens(STEP_TOKENS);
+    int[] prompt = requests.tokens(STEP_TOKENS);
     PendingTurn times = new PendingTurn();
     long start = System.nanoTime();
     Turn unused = answer(engine, prompt, recording, times);
@@ -281,13 +267,7 @@ final class ReuseBench {
   }
 
   private Turn answer(Engine engine, int[] prompt, Recording recording, PendingTurn times) {
-    GenerationRequest request = new GenerationRequest(
-        "bench-" + requests++, prompt, 1, SamplingParams.GREEDY, 0, recording);
-    return Engine.await(engine.generate(request, times).thenCompose(done -> times.turn()));
-  }
-
-  private int[] tokens(int count) {
-    return random.ints(count, 0, model.vocabSize()).toArray();
+    return Engine.await(requests.submit(engine, prompt, 1, recording, times));
   }
 
   /** Whether a point is wanted, by name. */

@@ -31,13 +31,6 @@ final class Timed {
     return sorted.get(below) + (rank - below) * (sorted.get(above) - sorted.get(below));
   }
 
-  /** The smallest value that a share {@code q} of all do not exceed. */
-  double quantile(double q) {
-    List<Double> sorted = new ArrayList<>(seconds);
-    Collections.sort(sorted);
-    return sorted.get(Math.max(0, (int) Math.ceil(q * sorted.size()) - 1));
-  }
-
   /** The median of this over that of another, run by run: pairs taken together see the same machine. */
   double medianRatioTo(Timed other) {
     Timed ratios = new Timed();

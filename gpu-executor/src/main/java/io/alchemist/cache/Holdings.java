@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * eviction, the counts. Every change of one of these goes through here; which tokens a segment stands for is the business of
  * {@link PrefixTree}.
  *
+ * <p>Longer than most classes: the counts and orders hold only if whatever changes one of them changes the others with it.
+ *
  * <p>Engine thread only.
  */
 final class Holdings {

@@ -8,7 +8,6 @@ import io.alchemist.metrics.Metrics;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.cpu.CpuOps;
 import java.nio.file.Path;
-import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -32,8 +31,6 @@ final class ModelOptions {
   @Nullable
   Long memoryMegabytes;
 
-  private static final Duration CALIBRATION = Duration.ofSeconds(2);
-
   /** Opens the model. */
   LoadedModel open() {
     return LoadedModel.open(model == null ? embedded() : model);
@@ -54,7 +51,7 @@ final class ModelOptions {
           loaded.checkpoint(),
           metrics);
       if (learning != null) {
-        Engine.await(engine.calibrate(CALIBRATION));
+        Engine.await(engine.calibrate());
       }
       return engine;
     } catch (RuntimeException e) {

@@ -34,7 +34,6 @@ import io.alchemist.weights.WeightSource;
 import io.alchemist.weights.WeightStore;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Set;
@@ -56,6 +55,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class Engine implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
+  /** How long an engine may measure how fast it is. */
+  private static final Duration CALIBRATION = Duration.ofSeconds(2);
 
   private final EngineConfig config;
   private final ModelConfig model;
@@ -234,17 +235,11 @@ public final class Engine implements AutoCloseable {
     return Set.copyOf(learning.trainable().parameters(model));
   }
 
-  /** What backward reads of prompts, by layer: in the last one they predict nothing, so only their keys and values matter. */
+  /** What backward reads of prompts, by layer; nothing where nothing is learnt. */
   private List<Set<Field>> recordedFields() {
     LearningConfig learning = config.learning();
-    List<Set<Field>> fields = new ArrayList<>();
-    for (int layer = 0; layer < model.layers(); layer++) {
-      fields.add(
-          learning == null
-              ? Set.of()
-              : BackwardNeeds.of(layer, trained(learning)).fields(layer < model.layers() - 1));
-    }
-    return fields;
+    Set<ParameterId> parameters = learning == null ? Set.of() : trained(learning);
+    return BackwardNeeds.promptFields(BackwardNeeds.ofLayers(model, parameters));
   }
 
   private static BlockLayout blockLayout(ModelConfig model) {
@@ -332,13 +327,12 @@ public final class Engine implements AutoCloseable {
 
   /**
    * Measures how fast this device computes the parts of a training pass, by gradients of made-up examples that change nothing,
-   * so that the planner's first choices are as good as later ones. Keeps the engine's thread: to be called before it serves.
-   *
-   * @param limit about how long it may take
+   * so that the planner's first choices are as good as later ones. Keeps the engine's thread for two seconds at most: to be called
+   * before it serves.
    */
-  public CompletableFuture<Void> calibrate(Duration limit) {
+  public CompletableFuture<Void> calibrate() {
     return loop.call(() -> {
-      learning().calibrate(limit.toNanos());
+      learning().calibrate(CALIBRATION.toNanos());
       return null;
     });
   }
@@ -507,8 +501,7 @@ public final class Engine implements AutoCloseable {
   public CompletableFuture<Long> offload(long keepBytes) {
     return loop.call(() -> {
       mover.balance(keepBytes, keepBytes);
-      long freed = tree.evictCopied(tree.deviceActivationBytes() - keepBytes);
-      LOG.debug("{} bytes of activations left the device", freed);
+      long unused = tree.evictCopied(tree.deviceActivationBytes() - keepBytes);
       return tree.deviceActivationBytes();
     });
   }

@@ -60,6 +60,19 @@ public record BackwardNeeds(
   }
 
   /**
+   * What is read of a prompt's rows, layer by layer: in the last one they predict nothing, so only their keys and values matter.
+   *
+   * @param needs of each layer
+   */
+  public static List<Set<Field>> promptFields(List<BackwardNeeds> needs) {
+    List<Set<Field>> fields = new ArrayList<>();
+    for (BackwardNeeds layer : needs) {
+      fields.add(layer.fields(fields.size() < needs.size() - 1));
+    }
+    return fields;
+  }
+
+  /**
    * What {@link Transformer#backwardOutput} and {@link Transformer#backwardInput} read of rows.
    *
    * @param active whether their output has a gradient; of others only keys and values have one

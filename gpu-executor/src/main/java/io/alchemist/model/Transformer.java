@@ -111,7 +111,8 @@ public final class Transformer implements AutoCloseable {
    * The first half of one layer's backward, for one block of rows that have a gradient on their output: through the feed-forward
    * block and attention. It runs for all such blocks, in any order, before {@link #backwardInput}.
    *
-   * @param a activations of the block, as {@link BackwardNeeds} says
+   * @param needs of the layer
+   * @param a activations of the block, as {@code needs} says
    * @param kv keys and values of all rows, row i's own in slot i
    * @param d (T, C) of the block's rows: the gradient of the layer's output becomes that of the residual after attention
    * @param into of all rows
@@ -120,6 +121,7 @@ public final class Transformer implements AutoCloseable {
   public void backwardOutput(
       int layer,
       WeightSet weights,
+      BackwardNeeds needs,
       RowBlock block,
       Activations a,
       KeyValues kv,
@@ -128,7 +130,6 @@ public final class Transformer implements AutoCloseable {
       ParameterSet gradient,
       Workspace work) {
     LayerWeights w = weights.layer(layer);
-    BackwardNeeds needs = BackwardNeeds.of(layer, gradient.ids());
     feedForward.backward(layer, w, a, d, needs.mid(), gradient, work);
     if (needs.mid()) {
       attention.backwardOutput(
@@ -139,6 +140,7 @@ public final class Transformer implements AutoCloseable {
   /**
    * The second half of one layer's backward, for one block of any rows: through the projections to queries, keys and values.
    *
+   * @param needs of the layer
    * @param positions I32 (1, rows of the block)
    * @param a activations of the block, of which the input is read
    * @param d (T, C) of the block's rows: the gradient of the residual after attention, 0 where the output has none, becomes that
@@ -149,6 +151,7 @@ public final class Transformer implements AutoCloseable {
   public void backwardInput(
       int layer,
       WeightSet weights,
+      BackwardNeeds needs,
       RowBlock block,
       Tensor positions,
       Activations a,
@@ -156,7 +159,6 @@ public final class Transformer implements AutoCloseable {
       AttentionGradients from,
       ParameterSet gradient,
       Workspace work) {
-    BackwardNeeds needs = BackwardNeeds.of(layer, gradient.ids());
     if (needs.projections()) {
       attention.backwardInput(
           layer, weights.layer(layer), block, positions, a, d, needs, from, gradient, work);

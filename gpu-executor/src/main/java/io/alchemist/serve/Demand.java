@@ -18,10 +18,4 @@ public record Demand(
     long prefillPairs,
     long oldestPromptNanos,
     int decodeRows,
-    long decodePairs) {
-
-  /** Pairs of query and key when {@code rows} tokens are computed after {@code context} others. */
-  static long pairs(long context, long rows) {
-    return rows * context + rows * (rows + 1) / 2;
-  }
-}
+    long decodePairs) {}

@@ -3,6 +3,7 @@ package io.alchemist.serve;
 import io.alchemist.cache.KvPages;
 import io.alchemist.cache.PrefixTree;
 import io.alchemist.serve.StepPlan.Chunk;
+import io.alchemist.tensor.RaggedBatch;
 import io.alchemist.weights.WeightSet;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -75,7 +76,7 @@ final class Scheduler {
     int decodeRows = 0;
     long decodePairs = 0;
     for (Sequence sequence : running) {
-      long pairs = Demand.pairs(sequence.computed(), sequence.pending());
+      long pairs = RaggedBatch.pairs(sequence.computed(), sequence.pending());
       if (sequence.prefilling()) {
         oldestNanos = older(prompts, oldestNanos, sequence);
         prompts++;
@@ -90,7 +91,7 @@ final class Scheduler {
       oldestNanos = older(prompts, oldestNanos, sequence);
       prompts++;
       prefillRows += sequence.pending();
-      prefillPairs += Demand.pairs(0, sequence.pending());
+      prefillPairs += RaggedBatch.pairs(0, sequence.pending());
     }
     return new Demand(prompts, prefillRows, prefillPairs, oldestNanos, decodeRows, decodePairs);
   }

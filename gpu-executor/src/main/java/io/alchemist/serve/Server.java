@@ -9,6 +9,7 @@ import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.StepRunner.Choice;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
+import io.alchemist.tensor.RaggedBatch;
 import io.alchemist.weights.WeightSet;
 import io.alchemist.weights.WeightStore;
 import java.util.ArrayList;
@@ -203,7 +204,7 @@ public final class Server implements AutoCloseable {
         } else {
           decodeRows += chunk.count();
         }
-        pairs += Demand.pairs(chunk.sequence().computed(), chunk.count());
+        pairs += RaggedBatch.pairs(chunk.sequence().computed(), chunk.count());
       }
       for (Choice choice : run(plan)) {
         accept(choice);

@@ -20,4 +20,9 @@ public record RaggedBatch(
     int runs, int queries, int pageSize, int maxPath, Tensor layout, Tensor pages, Tensor keyRows) {
   /** Columns of {@code layout}. */
   public static final int COLUMNS = 5;
+
+  /** Pairs of a query and a position that it sees, in a run of {@code queries} after {@code context} positions. */
+  public static long pairs(long context, long queries) {
+    return queries * context + queries * (queries + 1) / 2;
+  }
 }

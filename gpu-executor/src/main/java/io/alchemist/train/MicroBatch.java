@@ -4,6 +4,7 @@ import io.alchemist.activation.CostModel.Amount;
 import io.alchemist.cache.Coverage;
 import io.alchemist.cache.Covered;
 import io.alchemist.cache.Logged;
+import io.alchemist.tensor.RaggedBatch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -145,9 +146,7 @@ record MicroBatch(
   }
 
   private static long pairs(List<Run> runs) {
-    return runs.stream()
-        .mapToLong(r -> (long) r.count * r.from + (long) r.count * (r.count + 1) / 2)
-        .sum();
+    return runs.stream().mapToLong(r -> RaggedBatch.pairs(r.from, r.count)).sum();
   }
 
   /** The runs whose activations were logged; none where nothing is reused. */

@@ -37,6 +37,8 @@ import org.jspecify.annotations.Nullable;
  * One micro-batch on its way through the model and back: forward of the new rows layer by layer, the loss, backward of all rows
  * layer by layer, of each some rows at a time. Between two slices the device is free for anything else, for any time. Engine
  * thread.
+ *
+ * <p>Longer than most classes: all three ways use nearly all of the pass's memory.
  */
 final class MicroBatchPass implements AutoCloseable {
   /** Loss rows of one slice. */
@@ -405,6 +407,7 @@ final class MicroBatchPass implements AutoCloseable {
     model.backwardOutput(
         layer,
         weights,
+        needs.get(layer),
         block,
         a,
         rowsOfThisPass(),
@@ -421,6 +424,7 @@ final class MicroBatchPass implements AutoCloseable {
     model.backwardInput(
         layer,
         weights,
+        needs.get(layer),
         block,
         positions.view(block.firstRow(), 1, block.rows()),
         kept(way, piece),

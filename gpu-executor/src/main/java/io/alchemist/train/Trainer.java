@@ -18,6 +18,7 @@ import io.alchemist.model.Transformer;
 import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
+import io.alchemist.tensor.RaggedBatch;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
@@ -182,11 +183,6 @@ public final class Trainer implements AutoCloseable {
     return current.pass.nextRows();
   }
 
-  /** Mean relative error of the predicted time of a layer's backward. */
-  public double predictionError() {
-    return costs.error();
-  }
-
   /**
    * Seconds that it should take to forward positions of a prompt again, all layers; not a number as long as nothing has been
    * trained.
@@ -195,8 +191,7 @@ public final class Trainer implements AutoCloseable {
     if (!costs.isKnown()) {
       return Double.NaN;
     }
-    long pairs = (long) count * from + (long) count * (count + 1) / 2;
-    double layer = costs.seconds(Work.FORWARD, new Amount(count, 0, pairs))
+    double layer = costs.seconds(Work.FORWARD, new Amount(count, 0, RaggedBatch.pairs(from, count)))
         - costs.seconds(Work.FORWARD, new Amount(0, 0, 0));
     return model.config().layers() * layer;
   }

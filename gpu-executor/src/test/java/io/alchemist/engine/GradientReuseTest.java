@@ -15,7 +15,6 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -211,7 +210,7 @@ class GradientReuseTest {
     try (Engine engine = TestEngines.learning()) {
       List<TrainingExample> examples = examples(TestEngines.answers(engine, "t", PROMPTS, 4));
       Gradients before = Gradients.of(engine, examples, Reuse.NONE);
-      Engine.await(engine.calibrate(Duration.ofSeconds(2)));
+      Engine.await(engine.calibrate());
       TestEngines.assertNothingHeld(engine);
       Gradients after = Gradients.of(engine, examples, Reuse.NONE);
       after.assertEquals(before);

@@ -27,7 +27,6 @@ import io.alchemist.weights.AdapterData;
 import io.alchemist.weights.Trainable;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -40,9 +39,6 @@ import org.apache.spark.SparkConf;
  * {@link EngineHolder}. Thread-safe.
  */
 public final class ExecutorEngine implements AutoCloseable {
-  /** How long an engine may measure how fast it is, before it serves. */
-  private static final Duration CALIBRATION = Duration.ofSeconds(2);
-
   private static final long MAX_FEEDBACK_BYTES = 64L << 20;
   private static final long MAX_TURN_BYTES = 256L << 20;
   private static final int MAX_LOGITS = 8 << 20;
@@ -76,7 +72,7 @@ public final class ExecutorEngine implements AutoCloseable {
       Metrics metrics = new Metrics();
       this.engine = engine(conf, model, cores, hostTiers, metrics);
       try {
-        Engine.await(engine.calibrate(CALIBRATION));
+        Engine.await(engine.calibrate());
         TextEngine text = new TextEngine(engine, model, outbox, this::answered);
         this.server = ApiServer.start(apiConfig(conf, host), text, metrics);
       } catch (IOException | RuntimeException e) {
