@@ -79,7 +79,7 @@ final class BatchSorter {
 
   private void await(JudgedRow row, String id) {
     Instant since = row.since() == null ? now : row.since();
-    if (!since.plusMillis(rules.maxWaitMillis()).isAfter(now)) {
+    if (rules.isOver(since, now)) {
       quarantine(
           id,
           Reason.UNKNOWN_TURN,

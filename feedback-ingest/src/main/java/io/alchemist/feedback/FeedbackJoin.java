@@ -1,16 +1,11 @@
 package io.alchemist.feedback;
 
-import static org.apache.spark.sql.functions.broadcast;
-import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.size;
-import static org.apache.spark.sql.functions.when;
-
-import io.alchemist.feedback.FeedbackRules.Kind;
 import io.alchemist.feedback.RoundRecord.Quarantined;
 import io.alchemist.feedback.RoundRecord.Waiting;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -18,50 +13,46 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Judges micro-batches of feedback and joins them with their turns. Writes nothing: a batch's outcome is its one row in
  * {@link Table#ROUNDS}, which is written when training has ended, and everything else follows from that row and can be
- * done again. Texts and tokens stay with the executors; ids come to the driver, so a batch's ids must fit there.
+ * done again. A batch's feedback comes to the driver, so it must fit there; {@link StreamConfig} and the rules bound it.
  *
  * <p>Of several rows with one id the first counts: the one that waits, else the one created first, else the one with the
- * lower hash. Thread-safe.
+ * lower hash.
+ *
+ * <p>What waits is remembered, and read again from the table {@code feedback} when its turn is there or its time is up: what was
+ * withdrawn meanwhile is dropped then. Used by one thread at a time.
  */
 public final class FeedbackJoin {
-  private static final StructType TRAINABLE = new StructType()
-      .add("feedback_id", DataTypes.StringType)
-      .add("turn_id", DataTypes.StringType)
-      .add("executor_id", DataTypes.StringType)
-      .add("version", DataTypes.LongType)
-      .add("conversation_id", DataTypes.StringType)
-      .add("prompt", DataTypes.createArrayType(DataTypes.IntegerType))
-      .add("completion", DataTypes.createArrayType(DataTypes.IntegerType))
-      .add("target", DataTypes.StringType);
-
-  private static final StructType CHOSEN =
-      new StructType().add("id", DataTypes.StringType).add("fingerprint", DataTypes.LongType);
-
-  private final Tables tables;
   private final RoundLog rounds;
-  private final TurnLookup turns;
+  private final TurnLog turns;
   private final FeedbackRules rules;
+  private final FeedbackRows feedback;
+
+  /** What waited after the batch that was sorted last. */
+  private Map<Waiting, JudgedRow> remembered = Map.of();
+  /** The rows that the last call sorted: those that its round did not use need not be read again. */
+  private @Nullable Sorted last;
+
+  private record Sorted(String queryId, long batchId, List<JudgedRow> rows) {}
 
   /**
    * Over tables that exist.
    *
    * @param rounds the log that outcomes are appended to
+   * @param turns the log that turns are appended to
    */
-  public FeedbackJoin(Tables tables, RoundLog rounds, FeedbackRules rules) {
-    this.tables = tables;
+  public FeedbackJoin(Tables tables, RoundLog rounds, TurnLog turns, FeedbackRules rules) {
     this.rounds = rounds;
-    this.turns = new TurnLookup(tables);
+    this.turns = turns;
     this.rules = rules;
+    this.feedback = new FeedbackRows(tables, rules);
   }
 
   /**
@@ -71,41 +62,44 @@ public final class FeedbackJoin {
    * @param nowMillis since the epoch; how long feedback has waited is measured by it
    */
   public SortedBatch sort(Dataset<Row> batch, String queryId, long batchId, long nowMillis) {
-    Dataset<Row> rows = rows(batch, queryId, batchId);
-    List<JudgedRow> judged = FeedbackRows.collect(rows);
-    Map<String, Instant> endedAt = turns.endedAt(values(judged, JudgedRow::turnId));
-    BatchSorter sorter = new BatchSorter(
-        rules,
-        rounds.done(values(judged, JudgedRow::id), queryId, batchId),
-        endedAt.keySet(),
-        Instant.ofEpochMilli(nowMillis));
-    sorter.sort(judged);
+    Instant now = Instant.ofEpochMilli(nowMillis);
+    List<JudgedRow> own = feedback.read(batch);
+    List<Waiting> waiting = waiting(queryId, batchId);
+    List<JudgedRow> rows = new ArrayList<>(own);
+    rows.addAll(feedback.read(waiting.stream().filter(item -> isDue(item, now)).toList()));
+    waiting.stream()
+        .filter(item -> !isDue(item, now))
+        .forEach(item -> rows.add(Objects.requireNonNull(remembered.get(item))));
 
-    Dataset<Row> trainable = trainable(rows, sorter.trainable(), endedAt);
-    Set<String> trainableIds = new HashSet<>();
-    if (!sorter.trainable().isEmpty()) {
-      // This fills the cache, too.
-      trainable
-          .select("feedback_id")
-          .collectAsList()
-          .forEach(row -> trainableIds.add(row.getString(0)));
-    }
+    Map<String, Instant> endedAt = turns.endedAt(
+        values(rows, JudgedRow::turnId),
+        values(
+            rows.stream()
+                .filter(row -> row.since() != null && rules.isOver(row.since(), now))
+                .toList(),
+            JudgedRow::turnId));
+    BatchSorter sorter = new BatchSorter(
+        rules, rounds.done(values(rows, JudgedRow::id), queryId, batchId), endedAt.keySet(), now);
+    sorter.sort(rows);
+
+    TurnLog.Trainable trainable = turns.join(sorter.trainable(), endedAt);
     List<String> ordered = new ArrayList<>();
     List<Quarantined> quarantined = new ArrayList<>(sorter.quarantined());
     for (JudgedRow row : sorter.trainable()) {
       String id = Objects.requireNonNull(row.id());
-      if (trainableIds.contains(id)) {
+      if (trainable.ids().contains(id)) {
         ordered.add(id);
       } else {
         quarantined.add(new Quarantined(
             id, Reason.UNTRAINABLE, "The turn " + row.turnId() + " has an empty completion."));
       }
     }
-    long received = judged.stream().filter(row -> row.since() == null).count();
+    remember(rows, sorter.waiting());
+    last = new Sorted(queryId, batchId, rows);
     return new SortedBatch(
-        received,
+        own.size(),
         sorter.skipped(),
-        trainable,
+        trainable.rows(),
         ordered,
         sorter.counted(),
         quarantined,
@@ -119,51 +113,49 @@ public final class FeedbackJoin {
    * @param batch the rows that {@link #sort} was given
    * @param round the batch's outcome
    */
-  public Dataset<Row> quarantineRows(Dataset<Row> batch, RoundRecord round) {
-    return QuarantineRows.of(rows(batch, round.queryId(), round.batchId()), round, tables.spark());
+  public List<Row> quarantineRows(Dataset<Row> batch, RoundRecord round) {
+    Sorted known = last;
+    if (known != null
+        && known.queryId.equals(round.queryId())
+        && known.batchId == round.batchId()) {
+      return QuarantineRows.of(known.rows, round);
+    }
+    List<JudgedRow> rows = new ArrayList<>(feedback.read(batch));
+    rows.addAll(feedback.read(waiting(round.queryId(), round.batchId())));
+    return QuarantineRows.of(rows, round);
   }
 
-  private Dataset<Row> rows(Dataset<Row> batch, String queryId, long batchId) {
-    List<Waiting> waiting =
-        rounds.lastBefore(queryId, batchId).map(RoundRecord::waiting).orElse(List.of());
-    return FeedbackRows.of(batch, waiting, tables, rules);
+  /** What the query's last batch left waiting. */
+  private List<Waiting> waiting(String queryId, long batchId) {
+    return rounds.lastBefore(queryId, batchId).map(RoundRecord::waiting).orElse(List.of());
   }
 
-  /** One row for each of {@code wanted} whose turn has what is to be trained. */
-  private Dataset<Row> trainable(
-      Dataset<Row> rows, List<JudgedRow> wanted, Map<String, Instant> endedAt) {
-    if (wanted.isEmpty()) {
-      return tables.spark().createDataFrame(List.of(), TRAINABLE);
+  /** Whether something is to be done with a row that waits, or nothing is known of it but its name. */
+  private boolean isDue(Waiting item, Instant now) {
+    JudgedRow row = remembered.get(item);
+    return row == null
+        || rules.isOver(item.since(), now)
+        || turns.remembers(Objects.requireNonNull(row.turnId()));
+  }
+
+  private void remember(List<JudgedRow> rows, List<Waiting> waiting) {
+    Map<Waiting, JudgedRow> waits = new HashMap<>();
+    Map<String, Waiting> byId =
+        waiting.stream().collect(Collectors.toMap(Waiting::id, item -> item));
+    for (JudgedRow row : rows) {
+      Waiting item = row.id() == null ? null : byId.get(row.id());
+      if (item != null && item.fingerprint() == row.fingerprint()) {
+        waits.put(item, row.waiting(item.since()));
+      }
     }
-    Set<Instant> times = new HashSet<>();
-    List<Row> chosen = new ArrayList<>();
-    for (JudgedRow row : wanted) {
-      times.add(Objects.requireNonNull(endedAt.get(row.turnId())));
-      chosen.add(RowFactory.create(row.id(), row.fingerprint()));
-    }
-    // Of rows with one id, the one that was chosen.
-    Dataset<Row> feedback = rows.join(
-            broadcast(tables.spark().createDataFrame(chosen, CHOSEN)),
-            new String[] {"id", "fingerprint"})
-        .select(
-            col("id").as("feedback_id"),
-            col("turn_id"),
-            when(col("kind").equalTo(Kind.CORRECTION.label()), col("text")).as("target"));
-    return turns
-        .around(times)
-        .join(broadcast(feedback), "turn_id")
-        .where(col("target").isNotNull().or(size(col("completion")).gt(0)))
-        // The same row may have been written twice, feedback and turns alike.
-        .dropDuplicates(new String[] {"feedback_id"})
-        .selectExpr(TRAINABLE.fieldNames())
-        .persist();
+    remembered = waits;
   }
 
   private static Set<String> values(
-      List<JudgedRow> rows, Function<JudgedRow, @Nullable String> column) {
+      Collection<JudgedRow> rows, Function<JudgedRow, @Nullable String> column) {
     return rows.stream()
         .map(column)
-        .filter(Objects::nonNull)
+        .flatMap(Stream::ofNullable)
         .collect(Collectors.toCollection(LinkedHashSet::new));
   }
 }

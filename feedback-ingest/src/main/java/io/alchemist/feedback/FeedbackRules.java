@@ -1,6 +1,7 @@
 package io.alchemist.feedback;
 
 import java.io.Serializable;
+import java.time.Instant;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +31,11 @@ public record FeedbackRules(int maxIdChars, int maxTextChars, long maxWaitMillis
 
   /** What is wrong with a row. */
   record Fault(Reason reason, String detail) {}
+
+  /** Whether feedback that has waited since then has waited long enough. */
+  boolean isOver(Instant since, Instant now) {
+    return !since.plusMillis(maxWaitMillis).isAfter(now);
+  }
 
   /** Whether rows can be told apart and remembered by this id. */
   boolean usableId(@Nullable String id) {

@@ -21,13 +21,16 @@ public final class FeedbackStream implements AutoCloseable {
   /** Where Spark tells a batch's thread which query it works for. */
   private static final String QUERY_ID = "sql.streaming.queryId";
 
-  private static final long IDLE_LOOK_MILLIS = 20;
+  /** A batch's rows come to the driver: files of about this size together, at least one. */
+  private static final String MAX_BYTES_PER_TRIGGER = "64m";
 
   private final WakeUpSource.Signal signal;
+  private final Door door;
   private final StreamingQuery query;
 
-  private FeedbackStream(WakeUpSource.Signal signal, StreamingQuery query) {
+  private FeedbackStream(WakeUpSource.Signal signal, Door door, StreamingQuery query) {
     this.signal = signal;
+    this.door = door;
     this.query = query;
   }
 
@@ -40,6 +43,7 @@ public final class FeedbackStream implements AutoCloseable {
   public static FeedbackStream start(
       SparkSession spark, Tables tables, StreamConfig config, BatchHandler handler) {
     WakeUpSource.Signal signal = WakeUpSource.Signal.open();
+    Door door = new Door();
     try {
       Dataset<Row> rows = feedback(spark, tables, config)
           .union(spark
@@ -47,15 +51,21 @@ public final class FeedbackStream implements AutoCloseable {
               .format(WakeUpSource.class.getName())
               .option(WakeUpSource.SIGNAL, signal.id())
               .load());
-      VoidFunction2<Dataset<Row>, Long> handle =
-          (batch, batchId) -> handler.handle(batch, queryId(batch.sparkSession()), batchId);
+      VoidFunction2<Dataset<Row>, Long> handle = (batch, batchId) -> {
+        door.enter();
+        try {
+          handler.handle(batch, queryId(batch.sparkSession()), batchId);
+        } finally {
+          door.leave();
+        }
+      };
       StreamingQuery query = rows.writeStream()
           .queryName("alchemist-feedback")
           .option("checkpointLocation", config.checkpointDir())
           .trigger(Trigger.ProcessingTime(config.triggerMillis()))
           .foreachBatch(handle)
           .start();
-      return new FeedbackStream(signal, query);
+      return new FeedbackStream(signal, door, query);
     } catch (TimeoutException e) {
       signal.close();
       throw new IllegalStateException(
@@ -77,19 +87,12 @@ public final class FeedbackStream implements AutoCloseable {
   }
 
   /**
-   * Waits until no batch is being handled.
+   * Lets the batch under way end; no other begins from now on.
    *
-   * @return whether that was so within the limit; new rows may begin another batch at any time
+   * @return whether it ended within the limit
    */
-  public boolean awaitIdle(Duration limit) throws InterruptedException {
-    long deadline = System.nanoTime() + limit.toNanos();
-    while (query.isActive() && query.status().isTriggerActive()) {
-      if (System.nanoTime() > deadline) {
-        return false;
-      }
-      TimeUnit.MILLISECONDS.sleep(IDLE_LOOK_MILLIS); // Spark tells nobody when a trigger ends
-    }
-    return true;
+  public boolean finish(Duration limit) throws InterruptedException {
+    return door.close(limit);
   }
 
   /** Stops the query; a batch that is being handled is interrupted, and comes again at the next start. */
@@ -111,6 +114,7 @@ public final class FeedbackStream implements AutoCloseable {
         .format("delta")
         .option("skipChangeCommits", "true")
         .option("maxFilesPerTrigger", Integer.toString(config.maxFilesPerTrigger()))
+        .option("maxBytesPerTrigger", MAX_BYTES_PER_TRIGGER)
         .load(tables.path(Table.FEEDBACK))
         .select(Table.FEEDBACK.columns());
   }
@@ -118,5 +122,34 @@ public final class FeedbackStream implements AutoCloseable {
   private static String queryId(SparkSession spark) {
     return Objects.requireNonNull(
         spark.sparkContext().getLocalProperty(QUERY_ID), "Spark did not say which query this is");
+  }
+
+  /** What batches go through. Once it is closed, whoever would enter waits until the query is stopped. */
+  private static final class Door {
+    private boolean closed;
+    private boolean busy;
+
+    synchronized void enter() throws InterruptedException {
+      while (closed) {
+        wait();
+      }
+      busy = true;
+    }
+
+    synchronized void leave() {
+      busy = false;
+      notifyAll();
+    }
+
+    synchronized boolean close(Duration limit) throws InterruptedException {
+      closed = true;
+      long deadline = System.nanoTime() + limit.toNanos();
+      long left = limit.toMillis();
+      while (busy && left > 0) {
+        wait(left);
+        left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+      }
+      return !busy;
+    }
   }
 }

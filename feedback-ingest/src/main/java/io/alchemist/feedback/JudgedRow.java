@@ -4,10 +4,11 @@ import io.alchemist.feedback.FeedbackRules.Fault;
 import io.alchemist.feedback.FeedbackRules.Kind;
 import java.time.Instant;
 import java.util.Comparator;
+import org.apache.spark.sql.Row;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the driver knows of a row of feedback: everything but its texts.
+ * A row of feedback, and what is wrong with it by itself.
  *
  * @param id null where the row has none that can be kept
  * @param turnId null where {@code fault} is not
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param createdAt null where the row says nothing
  * @param fingerprint hash of the whole row
  * @param since since when it waits; null for a new row
+ * @param row the columns of {@link Table#FEEDBACK}; what is over the limit is cut
  */
 record JudgedRow(
     @Nullable String id,
@@ -25,12 +27,12 @@ record JudgedRow(
     @Nullable Fault fault,
     @Nullable Instant createdAt,
     long fingerprint,
-    @Nullable Instant since) {
+    @Nullable Instant since,
+    Row row) {
 
-  /**
-   * Of several rows with one id the first counts; the same order in SQL is {@link FeedbackRows#order}. Rows that this
-   * cannot tell apart are the same.
-   */
+  private static final int TEXT = Table.FEEDBACK.schema().fieldIndex("text");
+
+  /** Of several rows with one id the first counts. Rows that this cannot tell apart are the same. */
   static final Comparator<JudgedRow> ORDER = Comparator.comparing(
           JudgedRow::since, Comparator.nullsLast(Comparator.<Instant>naturalOrder()))
       .thenComparing(JudgedRow::createdAt, Comparator.nullsLast(Comparator.<Instant>naturalOrder()))
@@ -39,5 +41,16 @@ record JudgedRow(
   /** Whether there is something to train: a correction, or an answer that was liked. */
   boolean trains() {
     return kind == Kind.CORRECTION || (kind == Kind.THUMB && score != null && score == 1);
+  }
+
+  /** What is trained instead of the served answer; null for the answer itself. */
+  @Nullable
+  String target() {
+    return kind == Kind.CORRECTION ? row.getString(TEXT) : null;
+  }
+
+  /** The same row, waiting. */
+  JudgedRow waiting(Instant from) {
+    return new JudgedRow(id, turnId, kind, score, fault, createdAt, fingerprint, from, row);
   }
 }

@@ -1,86 +1,56 @@
 package io.alchemist.feedback;
 
-import static org.apache.spark.sql.functions.broadcast;
-import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.count;
-import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.row_number;
-import static org.apache.spark.sql.functions.when;
-
 import io.alchemist.feedback.RoundRecord.Quarantined;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.apache.spark.sql.Column;
-import org.apache.spark.sql.Dataset;
+import java.util.Objects;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.expressions.Window;
-import org.apache.spark.sql.expressions.WindowSpec;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the whole rows that a round did not use. The round names them by id and reason. Of rows with one id, those that
- * were duplicates are the last ones, and any other reason is the first one's. A row without an id that can be kept is
- * judged again, by itself.
+ * were duplicates are the last ones, and any other reason is the first one's. A row without an id that can be kept says itself
+ * what is wrong with it.
  */
 final class QuarantineRows {
-  private static final StructType VERDICTS = new StructType()
-      .add("verdict_key", DataTypes.StringType)
-      .add("first_reason", DataTypes.StringType)
-      .add("first_detail", DataTypes.StringType)
-      .add("duplicates", DataTypes.LongType)
-      .add("duplicate_detail", DataTypes.StringType);
+  private static final int WIDTH = Table.FEEDBACK.schema().size();
 
   private QuarantineRows() {}
 
-  /** Of {@code rows}, as {@link FeedbackRows} has them, those that {@code round} did not use. */
-  static Dataset<Row> of(Dataset<Row> rows, RoundRecord round, SparkSession spark) {
-    Dataset<Row> verdicts = spark.createDataFrame(verdicts(round.quarantined()), VERDICTS);
-    Column key = col("judged.key");
-    WindowSpec sameId = Window.partitionBy(key);
-    Column place = row_number().over(sameId.orderBy(FeedbackRows.order()));
-    Column duplicate = place.gt(count(lit(1)).over(sameId).minus(col("duplicates")));
-    Column first = place.equalTo(1);
-    // Each step is planned anew as a whole, so they are few.
-    return rows.join(broadcast(verdicts), key.equalTo(col("verdict_key")), "left")
-        .where(key.isNull().or(col("verdict_key").isNotNull()))
-        .select(Table.FEEDBACK.columns(
-            when(key.isNull(), col("judged.reason"))
-                .when(duplicate, Reason.DUPLICATE_ID.name())
-                .when(first, col("first_reason"))
-                .as("reason"),
-            when(key.isNull(), col("judged.detail"))
-                .when(duplicate, col("duplicate_detail"))
-                .when(first, col("first_detail"))
-                .as("detail"),
-            lit(round.queryId()).as("query_id"),
-            lit(round.batchId()).as("batch_id"),
-            lit(Rows.timestamp(round.finishedAt())).as("quarantined_at")))
-        .where(col("reason").isNotNull());
-  }
-
-  private static List<Row> verdicts(List<Quarantined> quarantined) {
-    Map<String, Verdict> byId = new LinkedHashMap<>();
-    for (Quarantined item : quarantined) {
+  /** Of {@code rows}, those that {@code round} did not use, with the columns of {@link Table#QUARANTINE}. */
+  static List<Row> of(List<JudgedRow> rows, RoundRecord round) {
+    Map<String, Verdict> verdicts = new HashMap<>();
+    for (Quarantined item : round.quarantined()) {
       if (item.id() != null) {
-        byId.computeIfAbsent(item.id(), id -> new Verdict()).add(item);
+        verdicts.computeIfAbsent(item.id(), id -> new Verdict()).add(item);
       }
     }
-    List<Row> rows = new ArrayList<>();
-    byId.forEach((id, verdict) -> rows.add(verdict.toRow(id)));
-    return rows;
+    Map<String, List<JudgedRow>> sameId = new HashMap<>();
+    List<Row> quarantined = new ArrayList<>();
+    for (JudgedRow row : rows.stream().sorted(JudgedRow.ORDER).toList()) {
+      String id = row.id();
+      if (id != null) {
+        sameId.computeIfAbsent(id, unused -> new ArrayList<>()).add(row);
+      } else {
+        FeedbackRules.Fault fault = Objects.requireNonNull(row.fault());
+        quarantined.add(row(row, fault.reason(), fault.detail(), round));
+      }
+    }
+    verdicts.forEach((id, verdict) ->
+        verdict.rows(sameId.getOrDefault(id, List.of()), round).forEach(quarantined::add));
+    return quarantined;
   }
 
   /** What became of the rows with one id. */
   private static final class Verdict {
     private @Nullable Quarantined first;
     private @Nullable Quarantined duplicate;
-    private long duplicates;
+    private int duplicates;
 
     void add(Quarantined item) {
       if (item.reason() == Reason.DUPLICATE_ID) {
@@ -91,13 +61,29 @@ final class QuarantineRows {
       }
     }
 
-    Row toRow(String id) {
-      return RowFactory.create(
-          id,
-          first == null ? null : first.reason().name(),
-          first == null ? null : first.detail(),
-          duplicates,
-          duplicate == null ? null : duplicate.detail());
+    /** Of the rows with this id, in their order, those that are not used. */
+    Stream<Row> rows(List<JudgedRow> rows, RoundRecord round) {
+      int firstDuplicate = rows.size() - duplicates;
+      return IntStream.range(0, rows.size()).boxed().flatMap(i -> {
+        Quarantined item = i >= firstDuplicate ? duplicate : i == 0 ? first : null;
+        return item == null
+            ? Stream.of()
+            : Stream.of(row(rows.get(i), item.reason(), item.detail(), round));
+      });
     }
+  }
+
+  private static Row row(JudgedRow row, Reason reason, String detail, RoundRecord round) {
+    Object[] values = new Object[Table.QUARANTINE.schema().size()];
+    for (int i = 0; i < WIDTH; i++) {
+      values[i] = row.row().get(i);
+    }
+    int next = WIDTH;
+    values[next++] = reason.name();
+    values[next++] = detail;
+    values[next++] = round.queryId();
+    values[next++] = round.batchId();
+    values[next] = Rows.timestamp(round.finishedAt());
+    return RowFactory.create(values);
   }
 }

@@ -20,21 +20,24 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
  * The outcomes of all micro-batches, as the table {@code rounds} has them. A query's rounds are appended through one
- * instance, which remembers the newest: that saves each batch some reads of the table. Thread-safe.
+ * instance, which remembers the newest and, by a filter, all ids: so a batch seldom needs to read the table. Thread-safe.
  */
 public final class RoundLog {
   /** The batch at work and the one before it. */
   private static final int REMEMBERED = 2;
 
   private final Tables tables;
+  private final IdFilter decided;
   private final Object lock = new Object();
   private final Deque<RoundRecord> appended = new ArrayDeque<>(); // newest first; guarded by lock
   private long lastRound = -1; // -1: not known yet; guarded by lock
@@ -42,6 +45,8 @@ public final class RoundLog {
   /** Over the table, which must exist. */
   public RoundLog(Tables tables) {
     this.tables = tables;
+    this.decided = new IdFilter(
+        tables, () -> tables.read(Table.ROUNDS).select(explode(decidedIds()).as("id")));
   }
 
   /** The outcome of a micro-batch, if it has been decided. */
@@ -108,6 +113,7 @@ public final class RoundLog {
         Table.ROUNDS,
         List.of(round.toRow()),
         new Txn("rounds-" + round.queryId(), round.batchId()));
+    decided.add(decidedIds(round));
     synchronized (lock) {
       appended.addFirst(round);
       if (appended.size() > REMEMBERED) {
@@ -156,23 +162,38 @@ public final class RoundLog {
    */
   Map<String, DoneBy> done(Set<String> ids, String queryId, long batchId) {
     Map<String, DoneBy> done = new HashMap<>();
-    if (ids.isEmpty()) {
+    Set<String> possible = decided.possible(ids);
+    if (possible.isEmpty()) {
       return done;
     }
     Column thisQuery = col("query_id").equalTo(queryId);
     Dataset<Row> rows = tables
         .read(Table.ROUNDS)
         .where(not(thisQuery).or(col("batch_id").lt(batchId)))
-        .select(
-            thisQuery.as("this_query"),
-            explode(concat(col("trained"), col("counted"), col("held_out"), quarantinedFirst()))
-                .as("id"))
-        .join(tables.strings("id", ids), "id");
+        .select(thisQuery.as("this_query"), explode(decidedIds()).as("id"))
+        .join(tables.strings("id", possible), "id");
     for (Row row : rows.collectAsList()) {
       DoneBy by = row.getBoolean(1) ? DoneBy.THIS_QUERY : DoneBy.ANOTHER_QUERY;
       done.merge(row.getString(0), by, (a, b) -> DoneBy.THIS_QUERY);
     }
     return done;
+  }
+
+  private static Column decidedIds() {
+    return concat(col("trained"), col("counted"), col("held_out"), quarantinedFirst());
+  }
+
+  private static List<String> decidedIds(RoundRecord round) {
+    Stream<String> quarantined = round.quarantined().stream()
+        .filter(item -> item.id() != null && item.reason() != Reason.DUPLICATE_ID)
+        .map(item -> Objects.requireNonNull(item.id()));
+    return Stream.of(
+            round.trained().stream(),
+            round.counted().stream(),
+            round.heldOut().stream(),
+            quarantined)
+        .flatMap(ids -> ids)
+        .toList();
   }
 
   /** Without duplicates: another row with that id is elsewhere, and may still wait. */

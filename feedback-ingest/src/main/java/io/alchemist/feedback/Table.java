@@ -28,7 +28,7 @@ public enum Table {
       Map.of(
           Property.COMPACT,
           "true",
-          "delta.dataSkippingStatsColumns",
+          Property.STATISTICS,
           "turn_id,conversation_id,user,executor_id,version,cached_tokens,finish,ended_at"),
       new Columns()
           .required("turn_id", StringType, "Id of the response, which feedback cites.")
@@ -60,13 +60,17 @@ public enum Table {
   /** Feedback as it was given, by anybody. */
   FEEDBACK(
       "Feedback on turns. Anybody may append; what is wrong with a row is found when it is read.",
-      Map.of(Property.COMPACT, "true"),
+      Map.of(Property.COMPACT, "true", Property.STATISTICS, "id,turn_id,kind,created_at"),
       feedback()),
 
   /** Feedback that is not used. */
   QUARANTINE(
       "Feedback that is not used, and why.",
-      Map.of(Property.COMPACT, "true"),
+      Map.of(
+          Property.COMPACT,
+          "true",
+          Property.STATISTICS,
+          "id,turn_id,reason,query_id,batch_id,quarantined_at"),
       feedback()
           .required("reason", StringType, "Stable code; the list is below.")
           .required("detail", StringType, "What is wrong with this row, in a sentence.")
@@ -82,7 +86,7 @@ public enum Table {
           "true",
           "delta.appendOnly",
           "true",
-          "delta.dataSkippingStatsColumns",
+          Property.STATISTICS,
           "query_id,batch_id"),
       new Columns()
           .required("query_id", StringType, "Streaming query; stays the same with its checkpoint.")
@@ -177,6 +181,12 @@ public enum Table {
         .toArray(Column[]::new);
   }
 
+  /** Columns whose least and greatest values stand in the log; empty: all. */
+  List<String> statistics() {
+    String columns = properties.get(Property.STATISTICS);
+    return columns == null ? List.of() : List.of(columns.split(","));
+  }
+
   /** Properties it is created with. */
   Map<String, String> properties() {
     return properties;
@@ -201,7 +211,9 @@ public enum Table {
 
   /** Apart, since an enum's own constants come too late for its values. */
   private static final class Property {
-    /** Small appends become larger files by and by. */
+    static final String STATISTICS = "delta.dataSkippingStatsColumns";
+
+    /** Small appends by Spark become larger files by and by; ours are compacted by {@link TableUpkeep}. */
     static final String COMPACT = "delta.autoOptimize.autoCompact";
   }
 

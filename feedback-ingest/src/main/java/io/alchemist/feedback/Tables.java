@@ -2,15 +2,15 @@ package io.alchemist.feedback;
 
 import static org.apache.spark.sql.functions.broadcast;
 
+import io.delta.kernel.hook.PostCommitHook;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.apache.spark.sql.DataFrameWriter;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
@@ -24,8 +24,15 @@ public final class Tables {
   private static final int CREATE_ATTEMPTS = 10;
   private static final long CREATE_PAUSE_MILLIS = 200;
 
+  private static final String SPARK_LOG_STORE = "spark.delta.logStore.";
+  private static final String KERNEL_LOG_STORE = "io.delta.kernel.logStore.";
+  /** So many small files are made into one. */
+  private static final int APPENDS_PER_COMPACTION = 50;
+
   private final SparkSession spark;
   private final String warehouse;
+  private final TableUpkeep upkeep = new TableUpkeep(APPENDS_PER_COMPACTION);
+  private final DeltaAppender appender;
 
   /**
    * Names the place; touches nothing.
@@ -37,6 +44,22 @@ public final class Tables {
     this.spark = spark;
     this.warehouse =
         warehouse.endsWith("/") ? warehouse.substring(0, warehouse.length() - 1) : warehouse;
+    this.appender = new DeltaAppender(hadoop(spark), this::runLater);
+  }
+
+  /** Spark's file systems, and the log stores that are set for Spark's tables. */
+  private static Configuration hadoop(SparkSession spark) {
+    Configuration hadoop = new Configuration(spark.sparkContext().hadoopConfiguration());
+    for (scala.Tuple2<String, String> entry : spark.sparkContext().getConf().getAll()) {
+      if (entry._1().startsWith(SPARK_LOG_STORE)) {
+        hadoop.set(KERNEL_LOG_STORE + entry._1().substring(SPARK_LOG_STORE.length()), entry._2());
+      }
+    }
+    return hadoop;
+  }
+
+  private void runLater(PostCommitHook hook) {
+    upkeep.later(() -> appender.run(hook));
   }
 
   /** The session that reads and writes. */
@@ -52,11 +75,12 @@ public final class Tables {
   /**
    * Creates the tables that are missing and checks the others. Others may do the same at the same time.
    *
-   * @throws IllegalStateException if a table exists with other columns
+   * @throws IllegalStateException if a table exists with other columns, or can't be appended to
    */
   public void create() {
     for (Table table : Table.values()) {
       check(table, create(table));
+      appender.check(table, path(table));
     }
   }
 
@@ -65,24 +89,23 @@ public final class Tables {
     return spark.read().format("delta").load(path(table)).select(table.columns());
   }
 
-  /** Appends rows with the columns of {@link Table#schema}, in that order; nothing where {@code txn} was done before. */
+  /**
+   * Appends rows with the columns of {@link Table#schema}, in that order, as one file; nothing where {@code txn} was done before.
+   * No Spark job: what is appended is durable within a fraction of a second, however busy the executors are.
+   *
+   * @throws IllegalArgumentException if a row lacks a value that is required
+   */
   public void append(Table table, List<Row> rows, Txn txn) {
     if (rows.isEmpty()) {
       return;
     }
-    // With columns that may be null: then Delta refuses a null by the column's name, and Spark not
-    // by an obscure error.
-    StructType loose = new StructType();
-    for (StructField field : table.schema().fields()) {
-      loose = loose.add(field.name(), field.dataType(), true);
-    }
-    write(table, spark.createDataFrame(rows, loose).coalesce(1), txn);
+    appender.append(table, path(table), rows, txn);
+    upkeep.appended(table, () -> compact(table));
   }
 
-  /** Appends rows with the columns of {@link Table#schema}, in any order; nothing where {@code txn} was done before. */
-  public void append(Table table, Dataset<Row> rows, Txn txn) {
-    // Not coalesce: that would compute the rows in one task, too.
-    write(table, rows.repartition(1), txn);
+  /** Makes small files into larger ones; readers and writers are not disturbed. */
+  private void compact(Table table) {
+    spark.sql("OPTIMIZE " + identifier(table));
   }
 
   /** Strings as a small table to join with: a filter with thousands of literals takes Spark longer to plan than to run. */
@@ -90,14 +113,6 @@ public final class Tables {
     List<Row> rows = values.stream().map(RowFactory::create).toList();
     return broadcast(
         spark.createDataFrame(rows, new StructType().add(column, DataTypes.StringType)));
-  }
-
-  private void write(Table table, Dataset<Row> rows, Txn txn) {
-    DataFrameWriter<Row> writer = rows.write().format("delta").mode(SaveMode.Append);
-    writer
-        .option("txnAppId", txn.appId())
-        .option("txnVersion", Long.toString(txn.version()))
-        .save(path(table));
   }
 
   private StructType create(Table table) {
@@ -130,10 +145,14 @@ public final class Tables {
     String properties = table.properties().entrySet().stream()
         .map(property -> "'" + property.getKey() + "' = '" + property.getValue() + "'")
         .collect(Collectors.joining(", "));
-    return "CREATE TABLE IF NOT EXISTS delta.`" + path(table).replace("`", "``") + "` ("
+    return "CREATE TABLE IF NOT EXISTS " + identifier(table) + " ("
         + table.schema().toDDL() + ") USING delta COMMENT '" + table.comment().replace("'", "\\'")
         + "' TBLPROPERTIES ("
         + properties + ")";
+  }
+
+  private String identifier(Table table) {
+    return "delta.`" + path(table).replace("`", "``") + "`";
   }
 
   private void check(Table table, StructType found) {

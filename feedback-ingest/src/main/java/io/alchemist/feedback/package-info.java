@@ -9,7 +9,8 @@
  * again after a crash is looked up by {@link io.alchemist.feedback.RoundLog#find}; if it is there, nothing is sorted or
  * trained, and what follows is written again, which changes nothing where it was there.
  *
- * <p>Each batch reads the ids of all earlier rounds, two narrow columns of all turns, and whole turns only from files of the
- * times that the batch is about.
+ * <p>Appends are made by this process through Delta Kernel, without Spark jobs. A batch is one Spark job, which judges its rows,
+ * as long as its turns are among the newest and its ids are new; else the table {@code turns}, or the ids of all earlier rounds, are
+ * looked at, too.
  */
 package io.alchemist.feedback;

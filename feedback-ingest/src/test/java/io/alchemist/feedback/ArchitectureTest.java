@@ -36,7 +36,9 @@ class ArchitectureTest {
             "org.apache.spark.sql.catalyst..",
             "org.apache.spark.sql.classic..",
             "org.apache.spark.sql.execution..",
-            "org.apache.hadoop..")
+            "org.apache.hadoop.fs..",
+            "org.apache.hadoop.mapred..",
+            "org.apache.hadoop.mapreduce..")
         .check(CLASSES);
   }
 

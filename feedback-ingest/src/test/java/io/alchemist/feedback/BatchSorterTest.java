@@ -69,11 +69,13 @@ class BatchSorterTest {
   }
 
   private static JudgedRow waits(String id, long millis) {
-    return new JudgedRow(id, "t", Kind.THUMB, 1.0, null, NOW, 0, NOW.minusMillis(millis));
+    return new JudgedRow(
+        id, "t", Kind.THUMB, 1.0, null, NOW, 0, NOW.minusMillis(millis), Row.empty());
   }
 
   private static JudgedRow comes(String id, long createdMillis) {
-    return new JudgedRow(id, "t", Kind.THUMB, 1.0, null, NOW.plusMillis(createdMillis), 0, null);
+    return new JudgedRow(
+        id, "t", Kind.THUMB, 1.0, null, NOW.plusMillis(createdMillis), 0, null, Row.empty());
   }
 
   @Property(tries = 200)
@@ -139,15 +141,7 @@ class BatchSorterTest {
       for (Waiting waiter : sorter.waiting()) {
         JudgedRow row = byId.get(waiter.id());
         assertThat(row).isNotNull();
-        waiting.add(new JudgedRow(
-            row.id(),
-            row.turnId(),
-            row.kind(),
-            row.score(),
-            row.fault(),
-            row.createdAt(),
-            row.fingerprint(),
-            waiter.since()));
+        waiting.add(row.waiting(waiter.since()));
       }
       return new Outcome(
           batch.size(),
@@ -172,7 +166,8 @@ class BatchSorterTest {
           fault,
           Rows.instant(row, 7),
           row.hashCode(),
-          since);
+          since,
+          row);
     }
   }
 }

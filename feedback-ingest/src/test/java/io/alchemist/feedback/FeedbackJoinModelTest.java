@@ -23,13 +23,14 @@ class FeedbackJoinModelTest {
     RandomFeedback random = new RandomFeedback(1);
     Tables tables = TestSpark.tables(directory);
     RoundLog log = new RoundLog(tables);
-    FeedbackJoin join = new FeedbackJoin(tables, log, RULES);
+    TurnLog turns = new TurnLog(tables);
+    FeedbackJoin join = new FeedbackJoin(tables, log, turns, RULES);
     NaiveFeedback model = new NaiveFeedback(RULES);
     List<Row> feedback = new ArrayList<>();
     long clock = Samples.NOON.toEpochMilli();
 
     for (int batchId = 0; batchId < 3; batchId++) {
-      tables.append(Table.TURNS, random.moreTurns(), new Txn("test", batchId));
+      turns.append(random.moreTurns(), new Txn("test", batchId));
       List<Row> rows = random.moreFeedback(80);
       tables.append(Table.FEEDBACK, rows, new Txn("test", batchId));
       feedback.addAll(rows);
@@ -58,8 +59,9 @@ class FeedbackJoinModelTest {
           .containsExactlyInAnyOrderElementsOf(sorted.trainableIds());
       RoundRecord round = Samples.round(query, batchId, log.nextRound(), sorted);
       log.append(round);
-      assertThat(join.quarantineRows(batch, round).select("id", "reason").collectAsList())
-          .extracting(row -> key(row.getString(0), row.getString(1)))
+      assertThat(join.quarantineRows(batch, round))
+          .extracting(row ->
+              key(row.getString(0), row.getString(Table.QUARANTINE.schema().fieldIndex("reason"))))
           .containsExactlyInAnyOrderElementsOf(
               round.quarantined().stream().map(FeedbackJoinModelTest::key).toList());
     }

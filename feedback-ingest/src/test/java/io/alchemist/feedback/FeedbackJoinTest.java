@@ -14,6 +14,7 @@ import io.alchemist.feedback.RoundRecord.Waiting;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeoutException;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.BeforeAll;
@@ -32,6 +33,9 @@ class FeedbackJoinTest {
   private static RoundLog log;
 
   @SuppressWarnings("NullAway.Init")
+  private static TurnLog turns;
+
+  @SuppressWarnings("NullAway.Init")
   private static FeedbackJoin join;
 
   private static long appends;
@@ -40,13 +44,19 @@ class FeedbackJoinTest {
   static void open(@TempDir Path directory) {
     tables = TestSpark.tables(directory);
     log = new RoundLog(tables);
-    join = new FeedbackJoin(tables, log, RULES);
+    turns = new TurnLog(tables);
+    join = new FeedbackJoin(tables, log, turns, RULES);
+    // These are in the table only, those that come later are remembered.
     append(
         Table.TURNS, turn("t1"), turn("t2", NOON.plusSeconds(86_400), 4, 5), turn("empty", NOON));
   }
 
   private static void append(Table table, Row... rows) {
     tables.append(table, List.of(rows), new Txn("test", appends++));
+  }
+
+  private static void serve(Row... rows) {
+    turns.append(List.of(rows), new Txn("served", appends++));
   }
 
   private static RoundRecord decide(String queryId, long batchId, SortedBatch sorted) {
@@ -56,7 +66,7 @@ class FeedbackJoinTest {
   }
 
   @Test
-  void whatCanBeTrainedComesWithItsTurn() {
+  void whatCanBeTrainedComesWithItsTurn() throws TimeoutException {
     long jobs = TestSpark.jobs();
     try (SortedBatch sorted = join.sort(
         batch(
@@ -72,7 +82,7 @@ class FeedbackJoinTest {
         0,
         NOW)) {
       assertThat(sorted.received()).isEqualTo(8);
-      // A third of them are Delta's, to find the files.
+      // Nearly all of them for turns of old; a third are Delta's, to find the files.
       assertThat(TestSpark.jobs() - jobs).isLessThan(20);
       assertThat(sorted.skipped()).isZero();
       assertThat(sorted.trainableIds()).containsExactlyInAnyOrder("f11", "f12", "f18");
@@ -124,7 +134,7 @@ class FeedbackJoinTest {
 
       RoundRecord round = decide("q2", 0, sorted);
       assertThat(quarantined(batch, round))
-          .containsExactlyInAnyOrder("f21 DUPLICATE_ID", "null MISSING_ID", "123456789 TOO_LONG");
+          .containsExactlyInAnyOrder("f21 DUPLICATE_ID", "null MISSING_ID", "12345678... TOO_LONG");
     }
   }
 
@@ -146,9 +156,10 @@ class FeedbackJoinTest {
       RoundRecord round = decide("q3", 1, second);
       assertThat(quarantined(batch(late), round)).containsExactly("f31 DUPLICATE_ID");
     }
-    append(Table.TURNS, turn("t93"));
+    serve(turn("t93"));
     // Also where the log must be read again.
-    FeedbackJoin restarted = new FeedbackJoin(tables, new RoundLog(tables), RULES);
+    FeedbackJoin restarted =
+        new FeedbackJoin(tables, new RoundLog(tables), new TurnLog(tables), RULES);
     try (SortedBatch third = restarted.sort(batch(), "q3", 2, NOW + 2)) {
       assertThat(third.received()).isZero();
       assertThat(third.trainable().collectAsList())
@@ -190,9 +201,62 @@ class FeedbackJoinTest {
     }
     TestSpark.session()
         .sql("DELETE FROM delta.`" + tables.path(Table.FEEDBACK) + "` WHERE id = 'f51'");
-    try (SortedBatch sorted = join.sort(batch(), "q5", 1, NOW)) {
+    // It is missed when it would be due.
+    try (SortedBatch sorted = join.sort(batch(), "q5", 1, NOW + 9_999)) {
+      assertThat(sorted.waiting()).hasSize(1);
+    }
+    try (SortedBatch sorted = join.sort(batch(), "q5", 1, NOW + 10_000)) {
       assertThat(sorted.waiting()).isEmpty();
       assertThat(sorted.quarantined()).isEmpty();
+    }
+  }
+
+  @Test
+  void whatIsRememberedNeedsNoReading() throws TimeoutException {
+    serve(turn("t81"), turn("t82", NOON), turn("t83"));
+    Row early = thumb("f84", "t84", 1.0);
+    append(Table.FEEDBACK, early);
+    try (SortedBatch sorted = join.sort(batch(early), "q8", 0, NOW)) {
+      decide("q8", 0, sorted);
+    }
+    Dataset<Row> batch = batch(
+        correction("f81", "t81", "Like this."),
+        thumb("f82", "t82", 1.0),
+        thumb("f83", "t83", 0.5),
+        thumb("f85", "t85", 1.0));
+    long jobs = TestSpark.jobs();
+    try (SortedBatch sorted = join.sort(batch, "q8", 1, NOW + 1)) {
+      RoundRecord round = decide("q8", 1, sorted);
+      List<Row> rows = join.quarantineRows(batch, round);
+      tables.append(Table.QUARANTINE, rows, new Txn("quarantine-q8", 1));
+
+      assertThat(sorted.trainableIds()).containsExactly("f81");
+      assertThat(sorted.waiting()).extracting(Waiting::id).containsExactly("f84", "f85");
+      assertThat(rows).hasSize(2);
+      assertThat(sorted.trainable().collectAsList())
+          .extracting(FeedbackJoinTest::text)
+          .containsExactly("f81 t81 executor 1 7 conversation of t81 [1, 2, 3] [4, 5] Like this.");
+    }
+    // The batch is no table here: not even that is read.
+    assertThat(TestSpark.jobs() - jobs).isZero();
+  }
+
+  @Test
+  void turnsThatWereForgottenAreRead() {
+    TurnLog forgetful = new TurnLog(tables, 3_000);
+    forgetful.append(
+        List.of(turn("t91a"), turn("t91b"), turn("t91c"), turn("t91d")), new Txn("forgetful", 0));
+    assertThat(forgetful.remembers("t91a")).isFalse();
+    assertThat(forgetful.remembers("t91d")).isTrue();
+
+    FeedbackJoin other = new FeedbackJoin(tables, log, forgetful, RULES);
+    Dataset<Row> batch = batch(thumb("f91", "t91a", 1.0), correction("f92", "t91d", "Like this."));
+    try (SortedBatch sorted = other.sort(batch, "q9", 0, NOW)) {
+      assertThat(sorted.trainable().orderBy("feedback_id").collectAsList())
+          .extracting(FeedbackJoinTest::text)
+          .containsExactly(
+              "f91 t91a executor 1 7 conversation of t91a [1, 2, 3] [4, 5] null",
+              "f92 t91d executor 1 7 conversation of t91d [1, 2, 3] [4, 5] Like this.");
     }
   }
 
@@ -239,7 +303,7 @@ class FeedbackJoinTest {
     // The batch comes again: it is in the log, what it wrote stays, and sorting gives what it gave.
     RoundLog restarted = new RoundLog(tables);
     assertThat(restarted.find("q7", 0)).contains(round);
-    FeedbackJoin again = new FeedbackJoin(tables, restarted, RULES);
+    FeedbackJoin again = new FeedbackJoin(tables, restarted, new TurnLog(tables), RULES);
     try (SortedBatch repeated = again.sort(batch, "q7", 0, NOW + 5_000)) {
       assertThat(repeated.trainableIds()).isEqualTo(sorted.trainableIds());
       assertThat(repeated.quarantined()).isEqualTo(sorted.quarantined());
@@ -261,12 +325,15 @@ class FeedbackJoinTest {
   }
 
   private List<String> quarantined(Dataset<Row> batch, RoundRecord round) {
-    Dataset<Row> rows = join.quarantineRows(batch, round);
-    assertThat(rows.columns()).isEqualTo(Table.QUARANTINE.schema().fieldNames());
-    return rows.collectAsList().stream().map(FeedbackJoinTest::quarantined).toList();
+    List<Row> rows = join.quarantineRows(batch, round);
+    // Likewise where the batch must be read again.
+    assertThat(
+            new FeedbackJoin(tables, log, new TurnLog(tables), RULES).quarantineRows(batch, round))
+        .containsExactlyInAnyOrderElementsOf(rows);
+    return rows.stream().map(FeedbackJoinTest::quarantined).toList();
   }
 
   private static String quarantined(Row row) {
-    return row.<String>getAs("id") + " " + row.<String>getAs("reason");
+    return row.getString(0) + " " + row.getString(Table.QUARANTINE.schema().fieldIndex("reason"));
   }
 }

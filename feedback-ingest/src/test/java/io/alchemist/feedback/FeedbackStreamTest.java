@@ -23,13 +23,15 @@ class FeedbackStreamTest {
   private static final class Loop implements BatchHandler {
     private final Tables tables;
     private final RoundLog log;
+    private final TurnLog turns;
     private final FeedbackJoin join;
     final List<RoundRecord> rounds = new CopyOnWriteArrayList<>();
 
     Loop(Tables tables) {
       this.tables = tables;
       this.log = new RoundLog(tables);
-      this.join = new FeedbackJoin(tables, log, FeedbackRules.DEFAULTS);
+      this.turns = new TurnLog(tables);
+      this.join = new FeedbackJoin(tables, log, turns, FeedbackRules.DEFAULTS);
     }
 
     @Override
@@ -72,7 +74,7 @@ class FeedbackStreamTest {
       queryId = stream.query().id().toString();
 
       // Nothing new in the table, but a turn that was waited for.
-      tables.append(Table.TURNS, List.of(Samples.turn("later")), new Txn("test", 2));
+      first.turns.append(List.of(Samples.turn("later")), new Txn("test", 2));
       stream.wakeUp();
       await().atMost(PATIENCE).until(() -> first.trained().contains("f2"));
       assertThat(first.rounds).extracting(RoundRecord::received).startsWith(2L, 0L);

@@ -82,7 +82,7 @@ class TablesTest {
     tables.append(Table.TURNS, rows, new Txn("a", 5));
     tables.append(Table.TURNS, rows, new Txn("a", 5));
     tables.append(Table.TURNS, rows, new Txn("a", 4));
-    tables.append(Table.TURNS, tables.read(Table.TURNS).repartition(3).limit(20), new Txn("b", 1));
+    tables.append(Table.TURNS, rows.subList(0, 20), new Txn("b", 1));
     assertThat(tables.read(Table.TURNS).count()).isEqualTo(70);
     assertThat(tables.read(Table.TURNS).inputFiles()).hasSize(2);
 
@@ -93,7 +93,9 @@ class TablesTest {
         .toArray();
     assertThatThrownBy(
             () -> tables.append(Table.TURNS, List.of(RowFactory.create(values)), new Txn("c", 0)))
-        .hasStackTraceContaining("NOT NULL constraint violated for column: turn_id");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "The column turn_id of the table turns is null in a row that is to be appended; it is required.");
     assertThat(tables.read(Table.TURNS).count()).isEqualTo(70);
   }
 

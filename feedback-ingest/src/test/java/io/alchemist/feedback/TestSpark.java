@@ -1,6 +1,7 @@
 package io.alchemist.feedback;
 
 import java.nio.file.Path;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerJobStart;
@@ -8,6 +9,7 @@ import org.apache.spark.sql.SparkSession;
 
 /** The one session of this JVM's tests, and what can be measured of it. */
 final class TestSpark {
+  private static final long BUS_MILLIS = 10_000;
   private static final AtomicLong JOBS = new AtomicLong();
   private static final SparkSession SESSION = start();
 
@@ -24,8 +26,9 @@ final class TestSpark {
     return tables;
   }
 
-  /** Jobs started so far; the listener bus may lag a moment behind. */
-  static long jobs() {
+  /** Jobs started so far. */
+  static long jobs() throws TimeoutException {
+    SESSION.sparkContext().listenerBus().waitUntilEmpty(BUS_MILLIS);
     return JOBS.get();
   }
 

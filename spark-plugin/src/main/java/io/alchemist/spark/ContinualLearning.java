@@ -8,6 +8,7 @@ import io.alchemist.feedback.FeedbackStream;
 import io.alchemist.feedback.RoundLog;
 import io.alchemist.feedback.StreamConfig;
 import io.alchemist.feedback.Tables;
+import io.alchemist.feedback.TurnLog;
 import io.alchemist.feedback.VersionLog;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.spark.conf.AlchemistConf;
@@ -81,7 +82,8 @@ public final class ContinualLearning implements AutoCloseable {
           model, ExecutorEngine.trainable(conf), ExecutorEngine.optimizer(conf)));
       Metrics metrics = new Metrics();
       RoundLog log = new RoundLog(tables);
-      FeedbackJoin join = new FeedbackJoin(tables, log, rules(conf));
+      TurnLog turns = new TurnLog(tables);
+      FeedbackJoin join = new FeedbackJoin(tables, log, turns, rules(conf));
       this.rounds = new Rounds(
           session,
           conf,
@@ -104,7 +106,7 @@ public final class ContinualLearning implements AutoCloseable {
           metrics));
       this.collector = own(new Collector(
           fleet,
-          tables::append,
+          new TableLedger(tables, turns),
           context.applicationId(),
           AlchemistConf.TURN_INTERVAL.in(conf),
           this::afterCollecting));
@@ -251,7 +253,9 @@ public final class ContinualLearning implements AutoCloseable {
     LOG.info("Finishing what is under way");
     try {
       router.close();
-      stream.awaitIdle(Duration.ofMillis(AlchemistConf.DRAIN_TIMEOUT.in(conf)));
+      stream.finish(Duration.ofMillis(AlchemistConf.DRAIN_TIMEOUT.in(conf)));
+      // Before the executors drain: a round that is given up must not wait for one.
+      stream.close();
       fleet.drain();
       awaitIdle();
     } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare

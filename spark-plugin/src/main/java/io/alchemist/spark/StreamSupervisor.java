@@ -36,8 +36,8 @@ final class StreamSupervisor implements AutoCloseable {
     /** Asks for a batch though there may be nothing new. */
     void wakeUp();
 
-    /** Waits until no batch is being handled, for at most so long. */
-    void awaitIdle(Duration limit) throws InterruptedException;
+    /** Lets the batch under way end, for at most so long; no other begins. */
+    void finish(Duration limit) throws InterruptedException;
 
     @Override
     void close();
@@ -56,8 +56,8 @@ final class StreamSupervisor implements AutoCloseable {
         }
 
         @Override
-        public void awaitIdle(Duration limit) throws InterruptedException {
-          if (!feedback.awaitIdle(limit)) {
+        public void finish(Duration limit) throws InterruptedException {
+          if (!feedback.finish(limit)) {
             LOG.warn("A round under way is given up; it comes again at the next start");
           }
         }
@@ -92,10 +92,10 @@ final class StreamSupervisor implements AutoCloseable {
     stream.wakeUp();
   }
 
-  /** Lets the round under way end, for at most so long. */
-  void awaitIdle(Duration limit) throws InterruptedException {
+  /** Lets the round under way end, for at most so long; no other begins. */
+  void finish(Duration limit) throws InterruptedException {
     if (failure == null) {
-      stream.awaitIdle(limit);
+      stream.finish(limit);
     }
   }
 

@@ -57,7 +57,7 @@ class StreamSupervisorTest {
     }
 
     @Override
-    public void awaitIdle(Duration limit) {}
+    public void finish(Duration limit) {}
 
     @Override
     public void close() {

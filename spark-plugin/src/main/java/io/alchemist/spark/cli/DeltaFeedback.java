@@ -2,22 +2,23 @@ package io.alchemist.spark.cli;
 
 import io.alchemist.feedback.Table;
 import io.alchemist.feedback.Tables;
+import io.alchemist.feedback.Txn;
 import io.alchemist.spark.demo.FeedbackTable;
 import io.alchemist.spark.demo.OutsideFeedback;
 import java.sql.Timestamp;
 import java.util.List;
+import java.util.UUID;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.SparkSession;
 
-/** Appends to the table {@code feedback} as anybody with Spark and Delta would. */
+/** Appends to the table {@code feedback}, as anybody may who can write to a Delta table. */
 final class DeltaFeedback implements FeedbackTable {
-  private final SparkSession spark;
-  private final String path;
+  private final Tables tables;
+  private final String name = "outside-" + UUID.randomUUID();
+  private long appends;
 
   DeltaFeedback(Tables tables) {
-    this.spark = tables.spark();
-    this.path = tables.path(Table.FEEDBACK);
+    this.tables = tables;
   }
 
   @Override
@@ -33,12 +34,6 @@ final class DeltaFeedback implements FeedbackTable {
             row.user(),
             new Timestamp(row.createdEpochMillis())))
         .toList();
-    spark
-        .createDataFrame(rows, Table.FEEDBACK.schema())
-        .coalesce(1)
-        .write()
-        .format("delta")
-        .mode("append")
-        .save(path);
+    tables.append(Table.FEEDBACK, rows, new Txn(name, appends++));
   }
 }

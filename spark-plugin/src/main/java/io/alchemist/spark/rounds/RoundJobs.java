@@ -6,6 +6,8 @@ import io.alchemist.spark.fleet.Packed;
 import io.alchemist.spark.internal.Placement;
 import io.alchemist.train.Reuse;
 import io.alchemist.weights.AdapterData;
+import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -63,7 +65,9 @@ final class RoundJobs {
       ready = fleet.awaitAnyReady(patience);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new IllegalStateException("The job ends while a round waits for an executor.", e);
+      // As Spark knows it: a query that is stopped ends with an interruption, not with an error.
+      throw new UncheckedIOException(
+          new InterruptedIOException("The job ends while a round waits for an executor."));
     }
     if (ready.isEmpty()) {
       throw new IllegalStateException(

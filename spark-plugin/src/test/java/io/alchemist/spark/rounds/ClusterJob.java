@@ -14,6 +14,7 @@ import io.alchemist.feedback.RoundRecord;
 import io.alchemist.feedback.SortedBatch;
 import io.alchemist.feedback.Table;
 import io.alchemist.feedback.Tables;
+import io.alchemist.feedback.TurnLog;
 import io.alchemist.feedback.Txn;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.spark.ContinualLearning;
@@ -108,7 +109,8 @@ final class ClusterJob {
       SparkSession spark, ContinualLearning job, Tables tables, List<Row> feedback)
       throws Exception {
     SparkConf conf = spark.sparkContext().getConf();
-    FeedbackJoin join = new FeedbackJoin(tables, new RoundLog(tables), FeedbackRules.DEFAULTS);
+    FeedbackJoin join =
+        new FeedbackJoin(tables, new RoundLog(tables), new TurnLog(tables), FeedbackRules.DEFAULTS);
     try (SortedBatch sorted = join.sort(
             tables.spark().createDataFrame(feedback, Table.FEEDBACK.schema()), "compare", 0, 0);
         LoadedModel model = LoadedModel.open(Path.of(AlchemistConf.MODEL.in(conf)));

@@ -10,6 +10,7 @@ import io.alchemist.feedback.RoundLog;
 import io.alchemist.feedback.RoundRecord;
 import io.alchemist.feedback.Table;
 import io.alchemist.feedback.Tables;
+import io.alchemist.feedback.TurnLog;
 import io.alchemist.feedback.VersionLog;
 import io.alchemist.spark.TestSpark;
 import io.alchemist.spark.fleet.Fleet;
@@ -61,7 +62,7 @@ class TrainingRoundTest {
         tables,
         log,
         new VersionLog(tables),
-        new FeedbackJoin(tables, log, FeedbackRules.DEFAULTS),
+        new FeedbackJoin(tables, log, new TurnLog(tables), FeedbackRules.DEFAULTS),
         new Fleet(),
         SmallModel.CONFIG,
         optimizer,
