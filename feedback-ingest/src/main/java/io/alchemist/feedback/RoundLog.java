@@ -6,7 +6,6 @@ import static org.apache.spark.sql.functions.concat;
 import static org.apache.spark.sql.functions.explode;
 import static org.apache.spark.sql.functions.filter;
 import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.size;
 import static org.apache.spark.sql.functions.sum;
@@ -39,8 +38,8 @@ public final class RoundLog {
   private final Tables tables;
   private final IdFilter decided;
   private final Object lock = new Object();
-  private final Deque<RoundRecord> appended = new ArrayDeque<>(); // newest first; guarded by lock
-  private long lastRound = -1; // -1: not known yet; guarded by lock
+  private final Deque<RoundRecord> known = new ArrayDeque<>(); // newest first; guarded by lock
+  private boolean asked; // the table, for its newest round; guarded by lock
 
   /** Over the table, which must exist. */
   public RoundLog(Tables tables) {
@@ -59,6 +58,12 @@ public final class RoundLog {
 
   /** The outcome of the query's newest micro-batch that has been decided. */
   public Optional<RoundRecord> last(String queryId) {
+    synchronized (lock) {
+      RoundRecord newest = known.peekFirst();
+      if (newest != null && newest.queryId().equals(queryId)) {
+        return Optional.of(newest);
+      }
+    }
     return lastBefore(queryId, Long.MAX_VALUE);
   }
 
@@ -75,7 +80,14 @@ public final class RoundLog {
 
   /** The newest round of all queries. */
   public Optional<RoundRecord> newest() {
-    return first(tables.read(Table.ROUNDS).orderBy(col("round").desc()).limit(1));
+    synchronized (lock) {
+      if (!asked) {
+        first(tables.read(Table.ROUNDS).orderBy(col("round").desc()).limit(1))
+            .ifPresent(known::addLast);
+        asked = true;
+      }
+      return Optional.ofNullable(known.peekFirst());
+    }
   }
 
   /** Ids of the newest feedback that was held out, oldest first, at most so many. */
@@ -95,16 +107,7 @@ public final class RoundLog {
 
   /** The number that the next round gets. Unique as long as one process appends rounds. */
   public long nextRound() {
-    synchronized (lock) {
-      if (lastRound < 0) {
-        lastRound = tables
-            .read(Table.ROUNDS)
-            .agg(coalesce(max("round"), lit(0L)))
-            .head()
-            .getLong(0);
-      }
-      return lastRound + 1;
-    }
+    return newest().map(RoundRecord::round).orElse(0L) + 1;
   }
 
   /** Decides a micro-batch; nothing where it has been decided. */
@@ -115,17 +118,16 @@ public final class RoundLog {
         new Txn("rounds-" + round.queryId(), round.batchId()));
     decided.add(decidedIds(round));
     synchronized (lock) {
-      appended.addFirst(round);
-      if (appended.size() > REMEMBERED) {
-        appended.removeLast();
+      known.addFirst(round);
+      if (known.size() > REMEMBERED) {
+        known.removeLast();
       }
-      lastRound = lastRound < 0 ? lastRound : Math.max(lastRound, round.round());
     }
   }
 
   private Optional<RoundRecord> remembered(String queryId, long batchId) {
     synchronized (lock) {
-      return appended.stream()
+      return known.stream()
           .filter(round -> round.queryId().equals(queryId) && round.batchId() == batchId)
           .findFirst();
     }

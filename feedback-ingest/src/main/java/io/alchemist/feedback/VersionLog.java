@@ -31,7 +31,12 @@ public final class VersionLog {
 
   /** The version that serves: of those whose state is LIVE, the one that became so last. */
   public Optional<VersionRecord> live() {
-    return all().stream().filter(v -> v.status() == Status.LIVE).max(BY_TIME);
+    return live(all());
+  }
+
+  /** Likewise, of these, which {@link #all} has answered. */
+  public static Optional<VersionRecord> live(List<VersionRecord> versions) {
+    return versions.stream().filter(v -> v.status() == Status.LIVE).max(BY_TIME);
   }
 
   /** The newest state of each version, by version. */

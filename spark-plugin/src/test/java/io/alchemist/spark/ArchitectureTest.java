@@ -41,7 +41,8 @@ class ArchitectureTest {
           "org.apache.spark.sql.expressions",
           "org.apache.spark.sql.streaming",
           "org.apache.spark.sql.types",
-          "org.apache.spark.sql.util")
+          "org.apache.spark.sql.util",
+          "org.apache.spark.util.sketch")
       .or(DescribedPredicate.describe("named for developers", type -> Set.of(
               "org.apache.spark.network.util.JavaUtils",
               "org.apache.spark.scheduler.SparkListener",

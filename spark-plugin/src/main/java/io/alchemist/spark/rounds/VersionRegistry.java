@@ -72,18 +72,23 @@ final class VersionRegistry {
       log.append(List.of(first), new Txn("first-version", 0));
       known = List.of(first);
     }
-    if (last != null) {
+    if (last != null && isMissing(last, known)) {
       record(last);
       known = log.all();
     }
     known.forEach(listener);
     newest = known.stream().mapToLong(VersionRecord::version).max().orElse(FIRST);
-    VersionRecord live = log.live()
+    VersionRecord live = VersionLog.live(known)
         .orElseThrow(() -> new IllegalStateException(
             "No version in the table versions is LIVE. Append a row that makes one live."));
     load(live.version(), live.path());
     fleet.serve(liveVersion, broadcast);
     LOG.info("Version {} is live", liveVersion);
+  }
+
+  private static boolean isMissing(RoundRecord round, List<VersionRecord> known) {
+    Long candidate = round.candidateVersion();
+    return candidate != null && known.stream().noneMatch(v -> v.version() == candidate);
   }
 
   private void load(long version, @Nullable String path) {

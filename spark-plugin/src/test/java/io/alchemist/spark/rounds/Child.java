@@ -27,11 +27,6 @@ final class Child implements AutoCloseable {
 
   /** Starts a main class with the flags and the class path of the tests' own JVM. */
   static Child start(Class<?> main, String... arguments) throws IOException {
-    return start(List.of("-cp", System.getProperty("java.class.path")), main, arguments);
-  }
-
-  /** Likewise, with more flags, of which one is the class path. */
-  static Child start(List<String> flags, Class<?> main, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     for (String flag : System.getProperty("alchemist.test.jvm", "").split(" ", -1)) {
@@ -44,8 +39,9 @@ final class Child implements AutoCloseable {
         "-XX:TieredStopAtLevel=1",
         "-XX:+UseSerialGC",
         "-Dlog4j2.configurationFile="
-            + Path.of("..", "conf", "log4j2.properties").toAbsolutePath()));
-    command.addAll(flags);
+            + Path.of("..", "conf", "log4j2.properties").toAbsolutePath(),
+        "-cp",
+        System.getProperty("java.class.path")));
     command.add(main.getName());
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
