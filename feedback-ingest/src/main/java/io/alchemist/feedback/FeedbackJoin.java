@@ -125,6 +125,25 @@ public final class FeedbackJoin {
     return QuarantineRows.of(rows, round);
   }
 
+  /**
+   * What earlier rounds have found trainable, once more. What was withdrawn meanwhile is missing.
+   *
+   * @param ids of feedback
+   * @return rows as {@link SortedBatch#trainable}; to be given back by unpersist
+   */
+  public Dataset<Row> trainable(List<String> ids) {
+    List<JudgedRow> rows = feedback.readById(ids);
+    Set<String> turnIds = values(rows, JudgedRow::turnId);
+    Map<String, Instant> endedAt = turns.endedAt(turnIds, turnIds);
+    return turns
+        .join(
+            rows.stream()
+                .filter(row -> row.turnId() != null && endedAt.containsKey(row.turnId()))
+                .toList(),
+            endedAt)
+        .rows();
+  }
+
   /** What the query's last batch left waiting. */
   private List<Waiting> waiting(String queryId, long batchId) {
     return rounds.lastBefore(queryId, batchId).map(RoundRecord::waiting).orElse(List.of());

@@ -13,7 +13,9 @@ import static org.apache.spark.sql.types.DataTypes.StringType;
 import io.alchemist.feedback.FeedbackRules.Fault;
 import io.alchemist.feedback.FeedbackRules.Kind;
 import io.alchemist.feedback.RoundRecord.Waiting;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -76,6 +78,19 @@ final class FeedbackRows {
     return waiting.stream()
         .flatMap(item -> Stream.ofNullable(found.get(item.id())).map(r -> r.waiting(item.since())))
         .toList();
+  }
+
+  /** Rows with these ids, in the table {@code feedback}; one of each, the first. Reads the whole of it. */
+  List<JudgedRow> readById(Collection<String> ids) {
+    Map<String, JudgedRow> first = new LinkedHashMap<>();
+    judged(tables
+            .read(Table.FEEDBACK)
+            .withColumn("fingerprint", fingerprint())
+            .join(tables.strings("id", ids), "id"))
+        .stream()
+        .sorted(JudgedRow.ORDER)
+        .forEach(row -> first.putIfAbsent(Objects.requireNonNull(row.id()), row));
+    return List.copyOf(first.values());
   }
 
   private List<JudgedRow> judged(Dataset<Row> rows) {

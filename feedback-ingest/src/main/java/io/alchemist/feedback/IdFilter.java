@@ -1,10 +1,12 @@
 package io.alchemist.feedback;
 
 import java.util.Collection;
+import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.util.sketch.BloomFilter;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +43,8 @@ final class IdFilter {
     BloomFilter known = filter;
     if (known == null) {
       // Spark makes no filter of nothing; the empty string is nobody's id.
-      Dataset<Row> rows = all.get().union(tables.strings("id", Set.of("")));
+      Dataset<Row> rows = all.get()
+          .union(tables.spark().createDataset(List.of(""), Encoders.STRING()).toDF("id"));
       known = rows.stat().bloomFilter(rows.columns()[0], IDS, WRONG);
       filter = known;
     }

@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.concat;
 import static org.apache.spark.sql.functions.explode;
 import static org.apache.spark.sql.functions.filter;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.size;
 import static org.apache.spark.sql.functions.sum;
@@ -25,6 +26,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 
 /**
@@ -105,6 +107,22 @@ public final class RoundLog {
     return List.copyOf(ids.subList(Math.max(0, ids.size() - most), ids.size()));
   }
 
+  /** Ids of feedback whose gradient has not gone into a step yet: of rounds since the last step, with too few examples. */
+  public List<String> accumulated() {
+    Optional<RoundRecord> newest = newest();
+    if (newest.isEmpty() || newest.get().steps() > 0) {
+      return List.of();
+    }
+    Dataset<Row> all = tables.read(Table.ROUNDS);
+    Row lastStep = all.where(col("steps").gt(0)).agg(max("round")).head();
+    return all.where(col("gate")
+            .equalTo(RoundRecord.Gate.ACCUMULATED.name())
+            .and(col("round").gt(lastStep.isNullAt(0) ? 0 : lastStep.getLong(0))))
+        .select(explode(col("trained")))
+        .as(Encoders.STRING())
+        .collectAsList();
+  }
+
   /** The number that the next round gets. Unique as long as one process appends rounds. */
   public long nextRound() {
     return newest().map(RoundRecord::round).orElse(0L) + 1;
@@ -112,16 +130,28 @@ public final class RoundLog {
 
   /** Decides a micro-batch; nothing where it has been decided. */
   public void append(RoundRecord round) {
-    tables.append(
-        Table.ROUNDS,
-        List.of(round.toRow()),
-        new Txn("rounds-" + round.queryId(), round.batchId()));
+    try {
+      tables.append(
+          Table.ROUNDS,
+          List.of(round.toRow()),
+          new Txn("rounds-" + round.queryId(), round.batchId()));
+    } catch (RuntimeException e) {
+      forget(); // the row may be there or not
+      throw e;
+    }
     decided.add(decidedIds(round));
     synchronized (lock) {
       known.addFirst(round);
       if (known.size() > REMEMBERED) {
         known.removeLast();
       }
+    }
+  }
+
+  private void forget() {
+    synchronized (lock) {
+      known.clear();
+      asked = false;
     }
   }
 

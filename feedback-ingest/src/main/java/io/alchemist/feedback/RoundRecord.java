@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param waiting feedback whose turn is not known yet
  * @param received rows of the batch
  * @param examples training examples
+ * @param accumulated examples of earlier rounds whose gradients went into the first step
  * @param steps optimizer steps
  * @param predictingTokens tokens with a loss
  * @param reusedTokens tokens whose activations serving had left
@@ -53,6 +54,7 @@ public record RoundRecord(
     List<Waiting> waiting,
     long received,
     int examples,
+    int accumulated,
     int steps,
     long predictingTokens,
     long reusedTokens,
@@ -74,6 +76,8 @@ public record RoundRecord(
     REJECTED,
     /** There was no gate, or nothing to measure by: it went live. */
     SKIPPED,
+    /** The gradient waits for those of the next rounds: there were too few examples for a step. */
+    ACCUMULATED,
     /** Nothing was trained. */
     NOTHING
   }
@@ -153,6 +157,7 @@ public record RoundRecord(
         waiting.stream().map(Waiting::toRow).toArray(Row[]::new),
         received,
         examples,
+        accumulated,
         steps,
         predictingTokens,
         reusedTokens,
@@ -191,6 +196,7 @@ public record RoundRecord(
         waiting,
         row.<Long>getAs("received"),
         row.<Integer>getAs("examples"),
+        Rows.intOrZero(row, "accumulated"),
         row.<Integer>getAs("steps"),
         row.<Long>getAs("predicting_tokens"),
         row.<Long>getAs("reused_tokens"),

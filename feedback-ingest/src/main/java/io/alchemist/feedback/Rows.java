@@ -24,6 +24,11 @@ final class Rows {
     return row.isNullAt(index) ? null : row.getLong(index);
   }
 
+  static int intOrZero(Row row, String column) {
+    int index = row.fieldIndex(column);
+    return row.isNullAt(index) ? 0 : row.getInt(index);
+  }
+
   static @Nullable Double doubleOrNull(Row row, String column) {
     int index = row.fieldIndex(column);
     return row.isNullAt(index) ? null : row.getDouble(index);

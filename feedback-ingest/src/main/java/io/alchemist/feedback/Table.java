@@ -117,13 +117,20 @@ public enum Table {
               "Feedback whose turn is not known yet; the query's next batch looks at it again.")
           .required("received", LongType, "Rows read from the table feedback.")
           .required("examples", IntegerType, "Training examples.")
+          .optional(
+              "accumulated",
+              IntegerType,
+              "Examples of earlier rounds whose gradients went into the first step.")
           .required("steps", IntegerType, "Optimizer steps.")
           .required("predicting_tokens", LongType, "Tokens with a loss.")
           .required("reused_tokens", LongType, "Tokens whose activations serving had left.")
           .required("recomputed_tokens", LongType, "Prompt tokens forwarded again.")
           .optional("loss", DoubleType, "Mean loss per weighted token at the first step.")
           .optional("gradient_norm", DoubleType, "Norm of the first step's gradient.")
-          .required("gate", StringType, "PASSED, REJECTED, SKIPPED (no gate) or NOTHING (trained).")
+          .required(
+              "gate",
+              StringType,
+              "PASSED, REJECTED, SKIPPED (no gate), ACCUMULATED (too few examples for a step yet) or NOTHING (trained).")
           .optional("gate_loss_before", DoubleType, "Loss on held-out examples before training.")
           .optional("gate_loss_after", DoubleType, "Loss on held-out examples after training.")
           .required("executors", IntegerType, "Executors that took part.")

@@ -73,7 +73,8 @@ public final class Tables {
   }
 
   /**
-   * Creates the tables that are missing and checks the others. Others may do the same at the same time.
+   * Creates the tables that are missing and checks the others, adding columns that may be null where an earlier version of this
+   * program did not know them. Others may do the same at the same time.
    *
    * @throws IllegalStateException if a table exists with other columns, or can't be appended to
    */
@@ -157,9 +158,14 @@ public final class Tables {
 
   private void check(Table table, StructType found) {
     List<String> wrong = new ArrayList<>();
+    List<StructField> missing = new ArrayList<>();
     for (StructField field : table.schema().fields()) {
       if (!List.of(found.fieldNames()).contains(field.name())) {
-        wrong.add(field.name() + " is missing");
+        if (field.nullable()) {
+          missing.add(field);
+        } else {
+          wrong.add(field.name() + " is missing");
+        }
       } else if (!found.apply(field.name()).dataType().sameType(field.dataType())) {
         wrong.add(field.name() + " is " + found.apply(field.name()).dataType().simpleString()
             + ", not " + field.dataType().simpleString());
@@ -169,6 +175,10 @@ public final class Tables {
       throw new IllegalStateException("The table in " + path(table) + " has other columns than "
           + table.tableName() + " needs: " + String.join("; ", wrong)
           + ". Move it away, or choose another warehouse.");
+    }
+    if (!missing.isEmpty()) {
+      StructType columns = new StructType(missing.toArray(new StructField[0]));
+      spark.sql("ALTER TABLE " + identifier(table) + " ADD COLUMNS (" + columns.toDDL() + ")");
     }
   }
 }

@@ -118,6 +118,7 @@ final class Samples {
         waiting,
         received,
         trained.size(),
+        0,
         trains ? 1 : 0,
         10,
         20,

@@ -8,11 +8,13 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -71,7 +73,7 @@ class TablesTest {
     assertThatThrownBy(new Tables(spark, directory.toString())::create)
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining(directory + "/turns has other columns than turns needs: "
-            + "turn_id is int, not string; user is missing; executor_id is missing;")
+            + "turn_id is int, not string; executor_id is missing;")
         .hasMessageEndingWith("Move it away, or choose another warehouse.");
   }
 
@@ -114,6 +116,21 @@ class TablesTest {
     assertThat(row.schema().fieldNames()).isEqualTo(Table.FEEDBACK.schema().fieldNames());
     assertThat(row.<String>getAs("id")).isEqualTo("f1");
     assertThat(row.<String>getAs("turn_id")).isNull();
+  }
+
+  @Test
+  void columnsThatAnEarlierVersionDidNotKnowAreAdded(@TempDir Path directory) {
+    Tables old = new Tables(spark, directory.toString());
+    StructType columns = new StructType(Stream.of(Table.ROUNDS.schema().fields())
+        .filter(field -> !field.name().equals("accumulated"))
+        .toArray(StructField[]::new));
+    spark.sql("CREATE TABLE delta.`" + old.path(Table.ROUNDS) + "` (" + columns.toDDL()
+        + ") USING delta TBLPROPERTIES ('delta.appendOnly' = 'true')");
+    old.create();
+
+    RoundRecord round = Samples.round("q", 0, 1, 1, List.of("a"), List.of(), List.of(), List.of());
+    new RoundLog(old).append(round);
+    assertThat(new RoundLog(old).find("q", 0)).contains(round);
   }
 
   @Test

@@ -61,7 +61,7 @@ public final class Engine implements AutoCloseable {
   private final EngineConfig config;
   private final ModelConfig model;
   private final MemoryPlan plan;
-  private final TurnLog turns;
+  private final RecentTurns turns;
   private final Deque<AutoCloseable> parts = new ArrayDeque<>();
   private final Ops ops;
   private final WeightStore store;
@@ -109,7 +109,7 @@ public final class Engine implements AutoCloseable {
     EngineMetrics engineMetrics = new EngineMetrics(metrics);
     try {
       this.plan = MemoryPlan.of(model, config);
-      this.turns = new TurnLog(config.keptTurns());
+      this.turns = new RecentTurns(config.keptTurns());
       CacheConfig cache = config.cache();
       this.arena = own(new DeviceArena(
           ops.memory(),
@@ -272,7 +272,7 @@ public final class Engine implements AutoCloseable {
   }
 
   /** The last turns. */
-  public TurnLog turns() {
+  public RecentTurns turns() {
     return turns;
   }
 

@@ -17,6 +17,41 @@ public record HostGradient(Map<ParameterId, float[]> values, GradientReport repo
     values = Collections.unmodifiableMap(new TreeMap<>(values));
   }
 
+  /**
+   * The sum of both.
+   *
+   * @throws IllegalArgumentException if they are of different parameters
+   */
+  public HostGradient plus(HostGradient other) {
+    Map<ParameterId, float[]> sum = new TreeMap<>();
+    for (Map.Entry<ParameterId, float[]> entry : values.entrySet()) {
+      float[] mine = entry.getValue();
+      float[] theirs = other.values.get(entry.getKey());
+      if (theirs == null || theirs.length != mine.length || other.values.size() != values.size()) {
+        throw new IllegalArgumentException("The gradients to be added differ at " + entry.getKey()
+            + ": they are of different adapters.");
+      }
+      float[] both = mine.clone();
+      for (int i = 0; i < both.length; i++) {
+        both[i] += theirs[i];
+      }
+      sum.put(entry.getKey(), both);
+    }
+    return new HostGradient(sum, report.plus(other.report));
+  }
+
+  /** Whether every element is a finite number. */
+  public boolean isFinite() {
+    for (float[] matrix : values.values()) {
+      for (float value : matrix) {
+        if (!Float.isFinite(value)) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
   /** The norm of the difference to another gradient over the norm of that one: 0 where both are equal. */
   public double relativeError(HostGradient reference) {
     double difference = 0;

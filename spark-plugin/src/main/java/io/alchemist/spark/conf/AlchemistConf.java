@@ -155,6 +155,13 @@ public final class AlchemistConf {
       1,
       "Updates a round makes with its feedback. The first starts from what serving logged; the others are at new weights,"
           + " hence recomputed."));
+  public static final ConfEntry<Integer> MIN_EXAMPLES = add(
+      ConfEntry.integer(
+          PREFIX + "train.minExamplesPerStep",
+          1,
+          1,
+          "Examples that an update needs. The gradients of rounds with fewer are accumulated, each as soon as its feedback is there,"
+              + " and the round that makes up the number takes the step. More than 1 goes with one step per round only."));
   public static final ConfEntry<Integer> MICRO_BATCH = add(ConfEntry.integer(
       PREFIX + "train.microBatchTokens",
       2048,
@@ -253,6 +260,12 @@ public final class AlchemistConf {
     }
     ALL.forEach(entry -> entry.in(conf));
     lora(conf);
+    if (MIN_EXAMPLES.in(conf) > 1 && STEPS.in(conf) > 1) {
+      throw new IllegalArgumentException(
+          MIN_EXAMPLES.key() + " = " + MIN_EXAMPLES.in(conf) + " needs "
+              + STEPS.key() + " = 1, not " + STEPS.in(conf)
+              + ": accumulated gradients make one step, others would see the last round's examples only.");
+    }
     return set;
   }
 

@@ -65,6 +65,7 @@ public final class Rounds {
             model,
             AlchemistConf.lora(conf),
             AlchemistConf.STEPS.in(conf),
+            AlchemistConf.MIN_EXAMPLES.in(conf),
             AlchemistConf.AUDIT_FRACTION.in(conf)),
         observer);
   }

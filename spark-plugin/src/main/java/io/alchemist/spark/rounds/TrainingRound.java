@@ -53,6 +53,10 @@ final class TrainingRound implements BatchHandler {
   private final RoundObserver observer;
   private long nextRound;
   private volatile boolean waiting;
+  /** The gradient of the rounds since the last step, where these had too few examples; null: none, or not known yet. */
+  private @Nullable HostGradient accumulated;
+  /** Feedback of such rounds of an earlier process, whose gradient is taken again. */
+  private List<String> owed;
   /** The query whose {@code decidedBatch} is known. */
   private @Nullable String knownQuery;
   /** Batches up to here may have been decided: by an earlier process, or by this one before the stream failed. */
@@ -83,6 +87,7 @@ final class TrainingRound implements BatchHandler {
     this.config = config;
     this.observer = observer;
     this.nextRound = rounds.nextRound();
+    this.owed = rounds.accumulated();
   }
 
   /**
@@ -91,9 +96,11 @@ final class TrainingRound implements BatchHandler {
    * @param model shape of the model
    * @param lora shape of the adapter
    * @param steps updates
+   * @param minExamples that an update needs
    * @param auditFraction share of rounds that are audited
    */
-  record RoundConfig(ModelConfig model, LoraSpec lora, int steps, double auditFraction) {}
+  record RoundConfig(
+      ModelConfig model, LoraSpec lora, int steps, int minExamples, double auditFraction) {}
 
   @Override
   public void handle(Dataset<Row> batch, String queryId, long batchId) {
@@ -105,6 +112,8 @@ final class TrainingRound implements BatchHandler {
     if (decided != null) {
       LOG.info("Batch {} was decided before, as round {}", batchId, decided.round());
       nextRound = Math.max(nextRound, decided.round() + 1);
+      accumulated = null;
+      owed = rounds.accumulated();
       follow(decided, batch, RoundTimes.NONE);
     } else {
       decide(batch, queryId, batchId, start);
@@ -133,6 +142,7 @@ final class TrainingRound implements BatchHandler {
           record(sorted, outcome, queryId, batchId, candidate, (System.nanoTime() - start) / 1e9);
       rounds.append(round);
       nextRound++;
+      accumulate(outcome);
       observer.reached(Step.DECIDED, queryId, batchId);
       outcome.heldOut.forEach(gate::hold);
       follow(round, batch, outcome.times);
@@ -173,6 +183,10 @@ final class TrainingRound implements BatchHandler {
     private RoundRecord.Gate gate = RoundRecord.Gate.NOTHING;
     private @Nullable AdapterData candidate;
     private @Nullable GradientPart first;
+    /** Of this round and of those before it that made no step. */
+    private @Nullable HostGradient sum;
+
+    private int accumulated;
     private int steps;
     private @Nullable Double gradientNorm;
     private @Nullable Double lossBefore;
@@ -209,6 +223,12 @@ final class TrainingRound implements BatchHandler {
     if (part.report().examples() == 0) {
       return null;
     }
+    HostGradient gradient = sum(part, base, outcome);
+    if (gradient.report().examples() < config.minExamples() && gradient.isFinite()) {
+      outcome.gate = RoundRecord.Gate.ACCUMULATED;
+      outcome.times = new RoundTimes(part.report().tokens(), part.report().busyNanos() / 1e9);
+      return examples;
+    }
     outcome.gate = RoundRecord.Gate.SKIPPED;
     double busySeconds = 0;
     long tokens = 0;
@@ -217,7 +237,7 @@ final class TrainingRound implements BatchHandler {
         GradientReport report = part.report();
         busySeconds += report.busyNanos() / 1e9;
         tokens += report.tokens();
-        double norm = versions.step(part.gradient(config.model(), config.lora()));
+        double norm = versions.step(gradient);
         outcome.gradientNorm =
             outcome.gradientNorm == null ? Double.valueOf(norm) : outcome.gradientNorm;
         outcome.steps++;
@@ -226,6 +246,7 @@ final class TrainingRound implements BatchHandler {
           break;
         }
         part = jobs.gradientAt(examples, base, outcome.candidate);
+        gradient = part.gradient(config.model(), config.lora());
       }
     } catch (NonFiniteGradientException e) {
       LOG.warn("A round's gradient is not finite; what it trained is rejected", e);
@@ -234,6 +255,38 @@ final class TrainingRound implements BatchHandler {
     }
     outcome.times = new RoundTimes(tokens, busySeconds);
     return examples;
+  }
+
+  /** The gradient of a round, with those of the rounds before it that made no step. */
+  private HostGradient sum(GradientPart part, long base, Outcome outcome) {
+    HostGradient own = part.gradient(config.model(), config.lora());
+    HostGradient before = accumulated;
+    if (before == null && !owed.isEmpty()) {
+      Dataset<Row> rows = join.trainable(owed);
+      try {
+        GradientPart again =
+            jobs.gradientAsServed(jobs.place(rows), base, outcome.baseAdapter, Reuse.LOGGED);
+        // There is nothing where all was withdrawn.
+        before =
+            again.report().examples() == 0 ? null : again.gradient(config.model(), config.lora());
+      } finally {
+        rows.unpersist();
+      }
+    }
+    outcome.accumulated = before == null ? 0 : before.report().examples();
+    outcome.sum = before == null ? own : own.plus(before);
+    return outcome.sum;
+  }
+
+  /** Keeps the gradient of a round that was decided and made no step, and forgets those that a step was made of. */
+  private void accumulate(Outcome outcome) {
+    if (outcome.gate == RoundRecord.Gate.ACCUMULATED) {
+      accumulated = outcome.sum;
+      owed = List.of();
+    } else if (outcome.steps > 0) {
+      accumulated = null;
+      owed = List.of();
+    }
   }
 
   private void judge(Outcome outcome) {
@@ -279,6 +332,7 @@ final class TrainingRound implements BatchHandler {
         sorted.waiting(),
         sorted.received(),
         report.examples(),
+        outcome.steps > 0 ? outcome.accumulated : 0,
         outcome.steps,
         report.predictingTokens(),
         report.reusedTokens(),

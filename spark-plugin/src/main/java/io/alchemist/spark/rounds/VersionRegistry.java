@@ -155,7 +155,7 @@ final class VersionRegistry {
         store.path(candidate),
         round.queryId(),
         round.batchId(),
-        round.examples(),
+        round.examples() + round.accumulated(),
         round.loss(),
         round.gateLossAfter(),
         round.finishedAt());

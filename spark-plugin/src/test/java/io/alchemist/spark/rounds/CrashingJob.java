@@ -36,6 +36,7 @@ final class CrashingJob {
     Path warehouse = Path.of(arguments[0]);
     String name = arguments[1];
     StopAt stop = new StopAt(arguments[2]);
+    System.setProperty("spark.alchemist.train.minExamplesPerStep", arguments[3]);
     SparkSession spark = Jobs.session("local[2]", warehouse);
     ContinualLearning job = ContinualLearning.start(spark, stop);
     awaitAllDecided(job.tables(), stop);
@@ -114,6 +115,8 @@ final class CrashingJob {
     System.out.println("LINEAGE " + versions.checkLineage());
     System.out.println(
         "VERSIONS " + versions.all().stream().map(VersionRecord::version).toList());
+    System.out.println(
+        "EXAMPLES " + versions.all().stream().map(VersionRecord::examples).toList());
     System.out.println("PARENTS "
         + versions.all().stream().map(v -> String.valueOf(v.parent())).toList());
     long live = versions.live().orElseThrow().version();

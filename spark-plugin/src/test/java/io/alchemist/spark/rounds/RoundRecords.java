@@ -48,6 +48,7 @@ final class RoundRecords {
         List.of(),
         1,
         trained ? 1 : 0,
+        0,
         trained ? 3 : 0,
         0,
         0,

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /** The last turns, by id: what feedback refers to. Bounded in turns and in tokens. Thread-safe. */
-public final class TurnLog {
+public final class RecentTurns {
   /** Tokens kept for each turn, on the whole. */
   private static final int TOKENS_PER_TURN = 1024;
 
@@ -16,7 +16,7 @@ public final class TurnLog {
   private final Map<String, Turn> turns = new LinkedHashMap<>();
   private long tokens;
 
-  TurnLog(int maxTurns) {
+  RecentTurns(int maxTurns) {
     this.maxTurns = maxTurns;
     this.maxTokens = (long) maxTurns * TOKENS_PER_TURN;
   }

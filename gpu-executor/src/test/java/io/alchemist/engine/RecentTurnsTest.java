@@ -6,14 +6,14 @@ import io.alchemist.serve.FinishReason;
 import io.alchemist.serve.Turn;
 import org.junit.jupiter.api.Test;
 
-class TurnLogTest {
+class RecentTurnsTest {
   private static Turn turn(String id) {
     return new Turn(id, 1, new int[] {1}, new int[] {2}, new float[] {0}, 0, FinishReason.STOP, 0);
   }
 
   @Test
   void theLastTurnsAreFound() {
-    TurnLog log = new TurnLog(2);
+    RecentTurns log = new RecentTurns(2);
     log.add(turn("a"));
     log.add(turn("b"));
     assertThat(log.find("a")).isPresent();
@@ -26,7 +26,7 @@ class TurnLogTest {
 
   @Test
   void aLogOfNothingRemembersNothing() {
-    TurnLog log = new TurnLog(0);
+    RecentTurns log = new RecentTurns(0);
     log.add(turn("a"));
     assertThat(log.find("a")).isEmpty();
   }
