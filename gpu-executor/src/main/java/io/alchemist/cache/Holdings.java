@@ -81,9 +81,18 @@ final class Holdings {
     return deviceOnly;
   }
 
-  /** Unpinned activations without a host copy, those worth most first, of equal ones the least recently used. */
+  /**
+   * Unpinned activations without a host copy that the host tier has not refused, those worth most first, of equal ones the
+   * least recently used.
+   */
   List<Logged> worthCopying() {
-    List<Logged> all = new ArrayList<>(deviceOnly);
+    List<Logged> all = new ArrayList<>();
+    for (Logged logged : deviceOnly) {
+      if (!logged
+          .refused) { // asked for at every turn of the engine: what was refused is not sorted, too
+        all.add(logged);
+      }
+    }
     all.sort(Comparator.<Logged>comparingDouble(l -> -l.worth).thenComparingLong(l -> l.lastUse));
     return all;
   }

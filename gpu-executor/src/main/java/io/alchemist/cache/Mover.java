@@ -294,7 +294,7 @@ public final class Mover implements AutoCloseable {
       if (need <= 0 || (room <= 0 && !(chosen.isEmpty() && offloads.isEmpty()))) {
         break;
       }
-      if (slab != null && !logged.refused) {
+      if (slab != null) {
         chosen.add(logged);
         need -= deviceBytes(logged, slab);
         room -= hostBytes(logged, slab);

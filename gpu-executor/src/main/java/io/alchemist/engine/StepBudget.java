@@ -16,13 +16,17 @@ import java.util.Map;
  * <ul>
  *   <li>While any prompt waits or is prefilled, training waits until that has finished, not merely begun.
  *   <li>Where answers are decoded, a slice runs if by prediction the next token of each is still in time after it: both since
- *       the one before and on the average of the whole answer, so that who was held up by others' prefill catches up first.
+ *       the one before and on the average of the whole answer, so that who was held up by others' prefill catches up first. On the
+ *       average, what such a step of prefill takes is held in reserve: training does not use up what the next one will need.
  *   <li>After half its patience, training may take a slice between two steps of prefill as well, if by prediction all that
  *       is to be prefilled still meets the targets of first and next tokens after it.
  *   <li>After its patience it takes one all the same. So starvation is bounded: one slice in that time under any load.
  * </ul>
  */
 final class StepBudget {
+  /** What the longest hold-up keeps of its excess when another comes: it is forgotten after some hundred. */
+  private static final double KEPT = 0.99;
+
   private final LatencyTargets targets;
   private final Map<String, Answer> answers = new HashMap<>();
   /** By rows, pairs of query and key, steps: the products' time first. */
@@ -31,6 +35,9 @@ final class StepBudget {
   private final TimeModel decode = new TimeModel(3);
   /** By rows and slices. */
   private final Map<SliceKind, TimeModel> slices = new EnumMap<>(SliceKind.class);
+
+  /** How long a step of prefill holds up those who wait for their next token: the longest, by and by forgotten. */
+  private double holdUpNanos;
 
   private long servingNanos;
   private long trainingNanos;
@@ -50,9 +57,9 @@ final class StepBudget {
       this.firstNanos = firstNanos;
     }
 
-    double nextDueNanos(double perTokenNanos) {
-      return Math.min((double) lastNanos, firstNanos + (tokens - 1) * perTokenNanos)
-          + perTokenNanos;
+    double nextDueNanos(double perTokenNanos, double reserveNanos) {
+      double onAverage = firstNanos + (tokens - 1) * perTokenNanos - reserveNanos;
+      return Math.min((double) lastNanos, onAverage) + perTokenNanos;
     }
   }
 
@@ -65,6 +72,9 @@ final class StepBudget {
       answer.tokens++;
     }
     if (step.prefillRows() > 0) {
+      if (step.decodeRows() > 0) {
+        holdUpNanos = Math.max((double) nanos, KEPT * holdUpNanos + (1 - KEPT) * nanos);
+      }
       prefill.observe(nanos, step.rows(), (double) step.pairs(), 1);
     } else if (step.decodeRows() > 0) {
       decode.observe(nanos, 1, step.decodeRows(), (double) step.pairs());
@@ -123,7 +133,7 @@ final class StepBudget {
   private double tokenDueNanos() {
     double due = Double.POSITIVE_INFINITY;
     for (Answer answer : answers.values()) {
-      due = Math.min(due, answer.nextDueNanos(targets.perTokenMillis() * 1e6));
+      due = Math.min(due, answer.nextDueNanos(targets.perTokenMillis() * 1e6, holdUpNanos));
     }
     return due;
   }

@@ -100,6 +100,27 @@ class StepBudgetTest {
   }
 
   @Test
+  void whatTheNextPromptWillTakeIsHeldInReserve() {
+    slice(100, 0, 10);
+    token("a", 0, 20);
+    // Another's prompt holds the answer up for 90 ms.
+    budget.stepTook(new StepReport(64, 1, 0, List.of("a")), at(90), 90 * MILLI);
+    for (int i = 1; i <= 4; i++) {
+      token("a", 90 + 20 * i, 20);
+    }
+    // 6 tokens: on the average the seventh is due at 300, and less 90 ms at 210.
+    assertThat(allows(180, DECODING, 170)).as("18 + 20 of 40 ms").isTrue();
+    assertThat(allows(220, DECODING, 170)).as("22 + 20 of 40 ms").isFalse();
+    for (int i = 0; i < 500; i++) { // short prompts only
+      budget.stepTook(new StepReport(1, 1, 0, List.of("b")), at(170), MILLI);
+    }
+    budget.ended("b");
+    assertThat(allows(290, DECODING, 170))
+        .as("29 + 20 of 50 ms: long prompts are forgotten")
+        .isTrue();
+  }
+
+  @Test
   void decodingTakesLongerWithMoreSequencesAndTokens() {
     slice(100, 0, 10);
     for (int i = 0; i < 200; i++) {
