@@ -1,7 +1,9 @@
 package io.alchemist.feedback;
 
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -23,7 +25,10 @@ final class IdFilter {
 
   private final Tables tables;
   private final Supplier<Dataset<Row>> all;
-  private @Nullable BloomFilter filter; // guarded by this
+  private final Object lock = new Object();
+  private @Nullable BloomFilter filter; // guarded by lock
+  /** Ids that came while the table was read; null: it is not being read. Guarded by lock. */
+  private @Nullable List<String> meanwhile;
 
   /**
    * Reads nothing yet.
@@ -36,27 +41,45 @@ final class IdFilter {
   }
 
   /** Of these ids, those that the table may have. The first call reads the table. */
-  synchronized Set<String> possible(Collection<String> ids) {
+  Set<String> possible(Collection<String> ids) {
     if (ids.isEmpty()) {
       return Set.of();
     }
-    BloomFilter known = filter;
-    if (known == null) {
-      // Spark makes no filter of nothing; the empty string is nobody's id.
-      Dataset<Row> rows = all.get()
-          .union(tables.spark().createDataset(List.of(""), Encoders.STRING()).toDF("id"));
-      known = rows.stat().bloomFilter(rows.columns()[0], IDS, WRONG);
-      filter = known;
+    load();
+    synchronized (lock) {
+      BloomFilter known = Objects.requireNonNull(filter);
+      return ids.stream().filter(known::mightContainString).collect(Collectors.toSet());
     }
-    BloomFilter ready = known;
-    return ids.stream().filter(ready::mightContainString).collect(Collectors.toSet());
+  }
+
+  /** One at a time; those who add ids don't wait for it. */
+  private synchronized void load() {
+    synchronized (lock) {
+      if (filter != null) {
+        return;
+      }
+      meanwhile = new ArrayList<>();
+    }
+    // Spark makes no filter of nothing; the empty string is nobody's id.
+    Dataset<Row> rows = all.get()
+        .union(tables.spark().createDataset(List.of(""), Encoders.STRING()).toDF("id"));
+    BloomFilter read = rows.stat().bloomFilter(rows.columns()[0], IDS, WRONG);
+    synchronized (lock) {
+      Objects.requireNonNull(meanwhile).forEach(read::putString);
+      meanwhile = null;
+      filter = read;
+    }
   }
 
   /** Ids that the table has from now on. */
-  synchronized void add(Collection<String> ids) {
-    BloomFilter known = filter;
-    if (known != null) {
-      ids.forEach(known::putString);
+  void add(Collection<String> ids) {
+    synchronized (lock) {
+      BloomFilter known = filter;
+      if (known != null) {
+        ids.forEach(known::putString);
+      } else if (meanwhile != null) {
+        meanwhile.addAll(ids);
+      }
     }
   }
 }

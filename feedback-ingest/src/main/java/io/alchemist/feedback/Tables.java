@@ -31,7 +31,7 @@ public final class Tables {
 
   private final SparkSession spark;
   private final String warehouse;
-  private final TableUpkeep upkeep = new TableUpkeep(APPENDS_PER_COMPACTION);
+  private final TableUpkeep upkeep;
   private final DeltaAppender appender;
 
   /**
@@ -41,6 +41,12 @@ public final class Tables {
    * @param warehouse directory or object-store prefix that the tables lie in
    */
   public Tables(SparkSession spark, String warehouse) {
+    this(spark, warehouse, APPENDS_PER_COMPACTION);
+  }
+
+  /** Likewise, compacting a table after so many appends. */
+  Tables(SparkSession spark, String warehouse, int appendsPerCompaction) {
+    this.upkeep = new TableUpkeep(appendsPerCompaction);
     this.spark = spark;
     this.warehouse =
         warehouse.endsWith("/") ? warehouse.substring(0, warehouse.length() - 1) : warehouse;

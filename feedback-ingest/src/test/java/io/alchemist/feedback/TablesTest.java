@@ -2,13 +2,16 @@ package io.alchemist.feedback;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -116,6 +119,23 @@ class TablesTest {
     assertThat(row.schema().fieldNames()).isEqualTo(Table.FEEDBACK.schema().fieldNames());
     assertThat(row.<String>getAs("id")).isEqualTo("f1");
     assertThat(row.<String>getAs("turn_id")).isNull();
+  }
+
+  @Test
+  void smallFilesAreMadeIntoOneByAndBy(@TempDir Path directory) {
+    Tables small = new Tables(spark, directory.toString(), 3);
+    small.create();
+    for (int i = 0; i < 3; i++) {
+      small.append(Table.TURNS, List.of(Samples.turn("t" + i)), new Txn("a", i));
+    }
+    await()
+        .atMost(Duration.ofMinutes(1))
+        .until(() -> small.read(Table.TURNS).inputFiles().length == 1);
+    assertThat(small.read(Table.TURNS).select("turn_id").as(Encoders.STRING()).collectAsList())
+        .containsExactlyInAnyOrder("t0", "t1", "t2");
+    // What was appended before is known after it, too.
+    small.append(Table.TURNS, List.of(Samples.turn("again")), new Txn("a", 2));
+    assertThat(small.read(Table.TURNS).count()).isEqualTo(3);
   }
 
   @Test
