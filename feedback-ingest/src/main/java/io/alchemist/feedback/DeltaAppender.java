@@ -70,9 +70,6 @@ final class DeltaAppender {
   void check(Table table, String path) {
     try {
       Transaction unused = begin(path, new Txn("check", 0));
-    } catch (ConcurrentTransactionException e) {
-      // It can be.
-      LOG.debug("Somebody checks the table {}, too", path, e);
     } catch (KernelException e) {
       throw new IllegalStateException(
           "The table " + table.tableName() + " in " + path + " can't be appended to: "
@@ -85,23 +82,23 @@ final class DeltaAppender {
    * Appends one file with these rows; nothing where {@code txn} was done before.
    *
    * @param rows with the columns of {@link Table#schema}, in that order
+   * @return the version of the table that has them; -1 where it was done before
    * @throws IllegalArgumentException if a row lacks a value that is required
    */
-  void append(Table table, String path, List<Row> rows, Txn txn) {
+  long append(Table table, String path, List<Row> rows, Txn txn) {
     RowBatch.check(table, rows);
     synchronized (Objects.requireNonNull(turnstiles.get(table))) {
-      appendAlone(table, path, rows, txn);
+      return appendAlone(table, path, rows, txn);
     }
   }
 
-  private void appendAlone(Table table, String path, List<Row> rows, Txn txn) {
+  private long appendAlone(Table table, String path, List<Row> rows, Txn txn) {
     for (int attempt = 1; ; attempt++) {
       try {
-        commit(table, path, rows, txn);
-        return;
+        return commit(table, path, rows, txn);
       } catch (ConcurrentTransactionException e) {
         LOG.debug("{} was appended to {} before", txn, path, e);
-        return;
+        return -1;
       } catch (ConcurrentWriteException e) {
         if (attempt == ATTEMPTS) {
           throw e;
@@ -121,7 +118,7 @@ final class DeltaAppender {
         .build(engine);
   }
 
-  private void commit(Table table, String path, List<Row> rows, Txn txn) throws IOException {
+  private long commit(Table table, String path, List<Row> rows, Txn txn) throws IOException {
     Transaction transaction = begin(path, txn);
     io.delta.kernel.data.Row state = transaction.getTransactionState(engine);
     FilteredColumnarBatch batch = new FilteredColumnarBatch(
@@ -140,6 +137,7 @@ final class DeltaAppender {
     for (PostCommitHook hook : result.getPostCommitHooks()) {
       follow(path, hook);
     }
+    return result.getVersion();
   }
 
   private void follow(String path, PostCommitHook hook) {

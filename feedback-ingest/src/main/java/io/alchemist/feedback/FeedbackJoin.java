@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Judges micro-batches of feedback and joins them with their turns. Writes nothing: a batch's outcome is its one row in
  * {@link Table#ROUNDS}, which is written when training has ended, and everything else follows from that row and can be
- * done again. A batch's feedback comes to the driver, so it must fit there; {@link StreamConfig} and the rules bound it.
+ * done again. A batch's ids and the texts that it trains come to the driver, so they must fit there.
  *
  * <p>Of several rows with one id the first counts: the one that waits, else the one created first, else the one with the
  * lower hash.
@@ -35,7 +35,7 @@ public final class FeedbackJoin {
   private final FeedbackRules rules;
   private final FeedbackRows feedback;
 
-  /** What waited after the batch that was sorted last. */
+  /** What waited after the batch that was sorted last, without texts. */
   private Map<Waiting, JudgedRow> remembered = Map.of();
   /** The rows that the last call sorted: those that its round did not use need not be read again. */
   private @Nullable Sorted last;
@@ -66,11 +66,15 @@ public final class FeedbackJoin {
     List<JudgedRow> own = feedback.read(batch);
     List<Waiting> waiting = waiting(queryId, batchId);
     List<JudgedRow> rows = new ArrayList<>(own);
-    rows.addAll(feedback.read(waiting.stream().filter(item -> isDue(item, now)).toList()));
-    waiting.stream()
-        .filter(item -> !isDue(item, now))
-        .forEach(item -> rows.add(Objects.requireNonNull(remembered.get(item))));
-
+    List<Waiting> due = new ArrayList<>();
+    for (Waiting item : waiting) {
+      if (isDue(item, now)) { // asked once, since turns come while this runs
+        due.add(item);
+      } else {
+        rows.add(Objects.requireNonNull(remembered.get(item)));
+      }
+    }
+    rows.addAll(feedback.read(due));
     Map<String, Instant> endedAt = turns.endedAt(
         values(rows, JudgedRow::turnId),
         values(
@@ -78,6 +82,7 @@ public final class FeedbackJoin {
                 .filter(row -> row.since() != null && rules.isOver(row.since(), now))
                 .toList(),
             JudgedRow::turnId));
+    readAgain(rows, waiting, endedAt.keySet());
     BatchSorter sorter = new BatchSorter(
         rules, rounds.done(values(rows, JudgedRow::id), queryId, batchId), endedAt.keySet(), now);
     sorter.sort(rows);
@@ -107,22 +112,36 @@ public final class FeedbackJoin {
   }
 
   /**
-   * The whole rows that a round did not use, with the columns of {@link Table#QUARANTINE}; those that training refused
+   * The rows that a round did not use, with the columns of {@link Table#QUARANTINE}, long values cut; those that training refused
    * included. The same batch and round always give the same rows.
    *
    * @param batch the rows that {@link #sort} was given
    * @param round the batch's outcome
    */
   public List<Row> quarantineRows(Dataset<Row> batch, RoundRecord round) {
+    List<QuarantineRows.Chosen> chosen = QuarantineRows.choose(rows(batch, round), round);
+    List<JudgedRow> brief = chosen.stream()
+        .map(QuarantineRows.Chosen::row)
+        .filter(row -> !row.whole())
+        .toList();
+    Map<Long, Row> whole = brief.isEmpty() ? Map.of() : feedback.readWhole(batch, brief);
+    return chosen.stream()
+        .map(item ->
+            item.toRow(whole.getOrDefault(item.row().fingerprint(), item.row().row()), round))
+        .toList();
+  }
+
+  /** All that a round was about: as it was sorted just now, or read again. */
+  private List<JudgedRow> rows(Dataset<Row> batch, RoundRecord round) {
     Sorted known = last;
     if (known != null
         && known.queryId.equals(round.queryId())
         && known.batchId == round.batchId()) {
-      return QuarantineRows.of(known.rows, round);
+      return known.rows;
     }
     List<JudgedRow> rows = new ArrayList<>(feedback.read(batch));
     rows.addAll(feedback.read(waiting(round.queryId(), round.batchId())));
-    return QuarantineRows.of(rows, round);
+    return rows;
   }
 
   /**
@@ -132,7 +151,7 @@ public final class FeedbackJoin {
    * @return rows as {@link SortedBatch#trainable}; to be given back by unpersist
    */
   public Dataset<Row> trainable(List<String> ids) {
-    List<JudgedRow> rows = feedback.readById(ids);
+    List<JudgedRow> rows = feedback.readTrainable(ids);
     Set<String> turnIds = values(rows, JudgedRow::turnId);
     Map<String, Instant> endedAt = turns.endedAt(turnIds, turnIds);
     return turns
@@ -142,6 +161,18 @@ public final class FeedbackJoin {
                 .toList(),
             endedAt)
         .rows();
+  }
+
+  /** Reads the rows that have waited and were not due a moment ago, and whose turn is there now. */
+  private void readAgain(List<JudgedRow> rows, List<Waiting> waiting, Set<String> turnIds) {
+    List<Waiting> late = new ArrayList<>();
+    for (Waiting item : waiting) {
+      JudgedRow row = remembered.get(item);
+      if (row != null && turnIds.contains(row.turnId()) && rows.remove(row)) {
+        late.add(item);
+      }
+    }
+    rows.addAll(feedback.read(late));
   }
 
   /** What the query's last batch left waiting. */
@@ -164,7 +195,7 @@ public final class FeedbackJoin {
     for (JudgedRow row : rows) {
       Waiting item = row.id() == null ? null : byId.get(row.id());
       if (item != null && item.fingerprint() == row.fingerprint()) {
-        waits.put(item, row.waiting(item.since()));
+        waits.put(item, row.waiting(item.since()).brief());
       }
     }
     remembered = waits;

@@ -1,5 +1,7 @@
 package io.alchemist.feedback;
 
+import static org.apache.spark.sql.functions.broadcast;
+import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.concat;
 import static org.apache.spark.sql.functions.length;
@@ -8,6 +10,7 @@ import static org.apache.spark.sql.functions.substring;
 import static org.apache.spark.sql.functions.udf;
 import static org.apache.spark.sql.functions.when;
 import static org.apache.spark.sql.functions.xxhash64;
+import static org.apache.spark.sql.types.DataTypes.LongType;
 import static org.apache.spark.sql.types.DataTypes.StringType;
 
 import io.alchemist.feedback.FeedbackRules.Fault;
@@ -27,12 +30,11 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.api.java.UDF7;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
-import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Brings rows of feedback to the driver, judged by the executors that read them. What is longer than the rules allow is cut
- * there; so a batch takes no more memory than the limit on its files and the rules allow.
+ * Brings rows of feedback to the driver, judged by the executors that read them. Texts come only where they are trained, or the
+ * row is faulty and goes to quarantine; what is longer than the rules allow, or than quarantine keeps, is cut there.
  */
 final class FeedbackRows {
   private static final StructType JUDGED =
@@ -42,6 +44,8 @@ final class FeedbackRows {
   private static final int KIND_CHARS = 64;
 
   private static final StructType FEEDBACK = Table.FEEDBACK.schema();
+  private static final StructType NAMES =
+      new StructType().add("id", StringType).add("fingerprint", LongType);
 
   private final Tables tables;
   private final FeedbackRules rules;
@@ -53,7 +57,7 @@ final class FeedbackRows {
 
   /** A batch's own rows. One Spark job. */
   List<JudgedRow> read(Dataset<Row> batch) {
-    return judged(batch.withColumn("fingerprint", fingerprint()));
+    return judged(batch.withColumn("fingerprint", fingerprint()), false);
   }
 
   /** Of rows that wait, those that are still in the table {@code feedback}. Reads the whole of it. */
@@ -63,16 +67,11 @@ final class FeedbackRows {
     }
     // By the fingerprint too: a row with the same id that came later must not take the place of the
     // one that waits.
-    Dataset<Row> wanted = tables
-        .spark()
-        .createDataFrame(waiting.stream().map(Waiting::toRow).toList(), Waiting.SCHEMA)
-        .select("id", "fingerprint");
+    List<Row> names = waiting.stream()
+        .map(item -> RowFactory.create(item.id(), item.fingerprint()))
+        .toList();
     Map<String, JudgedRow> found = new HashMap<>();
-    for (JudgedRow row : judged(tables
-        .read(Table.FEEDBACK)
-        .withColumn("fingerprint", fingerprint())
-        .join(org.apache.spark.sql.functions.broadcast(wanted), new String[] {"id", "fingerprint"
-        }))) {
+    for (JudgedRow row : judged(named(tables.read(Table.FEEDBACK), names), false)) {
       found.put(Objects.requireNonNull(row.id()), row); // written twice, it is the same
     }
     return waiting.stream()
@@ -80,20 +79,47 @@ final class FeedbackRows {
         .toList();
   }
 
-  /** Rows with these ids, in the table {@code feedback}; one of each, the first. Reads the whole of it. */
-  List<JudgedRow> readById(Collection<String> ids) {
+  /** The same rows with their texts, by fingerprint; of the batch, and of the table {@code feedback} where they have waited. */
+  Map<Long, Row> readWhole(Dataset<Row> batch, List<JudgedRow> rows) {
+    List<Row> names =
+        rows.stream().map(row -> RowFactory.create(row.id(), row.fingerprint())).toList();
+    Dataset<Row> from = rows.stream().anyMatch(row -> row.since() != null)
+        ? batch.union(tables.read(Table.FEEDBACK))
+        : batch;
+    Map<Long, Row> whole = new HashMap<>();
+    judged(named(from, names), true).forEach(row -> whole.put(row.fingerprint(), row.row()));
+    return whole;
+  }
+
+  /** Rows with these ids that train something, in the table {@code feedback}; one of each, the first. Reads the whole of it. */
+  List<JudgedRow> readTrainable(Collection<String> ids) {
     Map<String, JudgedRow> first = new LinkedHashMap<>();
-    judged(tables
-            .read(Table.FEEDBACK)
-            .withColumn("fingerprint", fingerprint())
-            .join(tables.strings("id", ids), "id"))
+    judged(
+            tables
+                .read(Table.FEEDBACK)
+                .withColumn("fingerprint", fingerprint())
+                .join(tables.strings("id", ids), "id"),
+            false)
         .stream()
+        .filter(row -> row.fault() == null && row.trains())
         .sorted(JudgedRow.ORDER)
         .forEach(row -> first.putIfAbsent(Objects.requireNonNull(row.id()), row));
     return List.copyOf(first.values());
   }
 
-  private List<JudgedRow> judged(Dataset<Row> rows) {
+  private Dataset<Row> named(Dataset<Row> rows, List<Row> names) {
+    return rows.withColumn("fingerprint", fingerprint())
+        .join(
+            broadcast(tables.spark().createDataFrame(names, NAMES)),
+            new String[] {"id", "fingerprint"});
+  }
+
+  /**
+   * Judges rows.
+   *
+   * @param texts whether they come with all texts, cut to what quarantine keeps
+   */
+  private List<JudgedRow> judged(Dataset<Row> rows, boolean texts) {
     Column judged = judge()
         .apply(
             col("id"),
@@ -103,31 +129,41 @@ final class FeedbackRows {
             col("text"),
             col("rejected"),
             col("user"));
-    Column[] cut = Stream.of(FEEDBACK.fields()).map(this::cut).toArray(Column[]::new);
+    Column faulty = judged.getField("reason").isNotNull();
+    Column trained = col("kind").equalTo(Kind.CORRECTION.label());
+    Column whole = texts
+        ? lit(true)
+        : faulty.or(coalesce(trained, lit(false))
+            .or(col("text").isNull())
+            .and(col("rejected").isNull()));
+    Column text = cut("text", QuarantineRows.TEXT_CHARS);
+    Column rejected = cut("rejected", QuarantineRows.TEXT_CHARS);
     return rows
-        .select(Stream.concat(Stream.of(cut), Stream.of(col("fingerprint"), judged.as("judged")))
-            .toArray(Column[]::new))
+        .select(
+            cut("id", rules.maxIdChars()),
+            cut("turn_id", rules.maxIdChars()),
+            cut("kind", KIND_CHARS),
+            col("score"),
+            (texts ? text : when(faulty, text).when(trained, col("text"))).as("text"),
+            (texts ? rejected : when(faulty, rejected)).as("rejected"),
+            cut("user", rules.maxIdChars()),
+            col("created_at"),
+            col("fingerprint"),
+            judged.as("judged"),
+            whole.as("whole"))
         .collectAsList()
         .stream()
         .map(FeedbackRows::judgedRow)
         .toList();
   }
 
-  /** A column no longer than the rules allow. */
-  private Column cut(StructField field) {
-    Column column = col(field.name());
-    if (!field.dataType().equals(StringType)) {
-      return column;
-    }
-    int most =
-        switch (field.name()) {
-          case "text", "rejected" -> rules.maxTextChars();
-          case "kind" -> KIND_CHARS;
-          default -> rules.maxIdChars();
-        };
-    return when(length(column).gt(most), concat(substring(column, 1, most), lit("...")))
+  /** A column no longer than so many characters. */
+  private static Column cut(String name, int most) {
+    Column column = col(name);
+    return when(
+            length(column).gt(most), concat(substring(column, 1, most), lit(QuarantineRows.CUT)))
         .otherwise(column)
-        .as(field.name());
+        .as(name);
   }
 
   private static JudgedRow judgedRow(Row row) {
@@ -147,7 +183,8 @@ final class FeedbackRows {
         feedback.isNullAt(createdAt) ? null : Rows.instant(feedback, createdAt),
         row.getLong(width),
         null,
-        feedback);
+        feedback,
+        row.getBoolean(width + 2));
   }
 
   private static Column fingerprint() {

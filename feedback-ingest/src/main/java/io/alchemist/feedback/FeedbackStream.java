@@ -21,8 +21,8 @@ public final class FeedbackStream implements AutoCloseable {
   /** Where Spark tells a batch's thread which query it works for. */
   private static final String QUERY_ID = "sql.streaming.queryId";
 
-  /** A batch's rows come to the driver: files of about this size together, at least one. */
-  private static final String MAX_BYTES_PER_TRIGGER = "64m";
+  /** A batch's ids come to the driver: files of about this size together, at least one. */
+  private static final String MAX_BYTES_PER_TRIGGER = "32m";
 
   private final WakeUpSource.Signal signal;
   private final Door door;

@@ -60,14 +60,20 @@ final class IdFilter {
       }
       meanwhile = new ArrayList<>();
     }
-    // Spark makes no filter of nothing; the empty string is nobody's id.
-    Dataset<Row> rows = all.get()
-        .union(tables.spark().createDataset(List.of(""), Encoders.STRING()).toDF("id"));
-    BloomFilter read = rows.stat().bloomFilter(rows.columns()[0], IDS, WRONG);
-    synchronized (lock) {
-      Objects.requireNonNull(meanwhile).forEach(read::putString);
-      meanwhile = null;
-      filter = read;
+    BloomFilter read = null;
+    try {
+      // Spark makes no filter of nothing; the empty string is nobody's id.
+      Dataset<Row> rows = all.get()
+          .union(tables.spark().createDataset(List.of(""), Encoders.STRING()).toDF("id"));
+      read = rows.stat().bloomFilter(rows.columns()[0], IDS, WRONG);
+    } finally {
+      synchronized (lock) {
+        if (read != null) {
+          Objects.requireNonNull(meanwhile).forEach(read::putString);
+        }
+        meanwhile = null;
+        filter = read;
+      }
     }
   }
 

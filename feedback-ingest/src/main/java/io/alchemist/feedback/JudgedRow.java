@@ -5,6 +5,7 @@ import io.alchemist.feedback.FeedbackRules.Kind;
 import java.time.Instant;
 import java.util.Comparator;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +18,9 @@ import org.jspecify.annotations.Nullable;
  * @param createdAt null where the row says nothing
  * @param fingerprint hash of the whole row
  * @param since since when it waits; null for a new row
- * @param row the columns of {@link Table#FEEDBACK}; what is over the limit is cut
+ * @param row the columns of {@link Table#FEEDBACK}; what is over the limit is cut, and texts are there only where they are
+ *     trained or the row is faulty
+ * @param whole whether the row is as it is in the table, but for what is cut
  */
 record JudgedRow(
     @Nullable String id,
@@ -28,8 +31,10 @@ record JudgedRow(
     @Nullable Instant createdAt,
     long fingerprint,
     @Nullable Instant since,
-    Row row) {
+    Row row,
+    boolean whole) {
 
+  private static final int REJECTED = Table.FEEDBACK.schema().fieldIndex("rejected");
   private static final int TEXT = Table.FEEDBACK.schema().fieldIndex("text");
 
   /** Of several rows with one id the first counts. Rows that this cannot tell apart are the same. */
@@ -49,8 +54,27 @@ record JudgedRow(
     return kind == Kind.CORRECTION ? row.getString(TEXT) : null;
   }
 
+  /** The same row without its texts. */
+  JudgedRow brief() {
+    Object[] values = new Object[row.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = i == TEXT || i == REJECTED ? null : row.get(i);
+    }
+    return new JudgedRow(
+        id,
+        turnId,
+        kind,
+        score,
+        fault,
+        createdAt,
+        fingerprint,
+        since,
+        RowFactory.create(values),
+        false);
+  }
+
   /** The same row, waiting. */
   JudgedRow waiting(Instant from) {
-    return new JudgedRow(id, turnId, kind, score, fault, createdAt, fingerprint, from, row);
+    return new JudgedRow(id, turnId, kind, score, fault, createdAt, fingerprint, from, row, whole);
   }
 }

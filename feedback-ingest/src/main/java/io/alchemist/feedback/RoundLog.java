@@ -60,20 +60,14 @@ public final class RoundLog {
 
   /** The outcome of the query's newest micro-batch that has been decided. */
   public Optional<RoundRecord> last(String queryId) {
-    synchronized (lock) {
-      RoundRecord newest = known.peekFirst();
-      if (newest != null && newest.queryId().equals(queryId)) {
-        return Optional.of(newest);
-      }
-    }
     return lastBefore(queryId, Long.MAX_VALUE);
   }
 
   /** The outcome of the newest micro-batch before {@code batchId}. */
   Optional<RoundRecord> lastBefore(String queryId, long batchId) {
-    Optional<RoundRecord> known = remembered(queryId, batchId - 1);
-    return known.isPresent()
-        ? known
+    Optional<RoundRecord> remembered = rememberedBefore(queryId, batchId);
+    return remembered.isPresent()
+        ? remembered
         : first(rounds(queryId)
             .where(col("batch_id").lt(batchId))
             .orderBy(col("batch_id").desc())
@@ -130,28 +124,42 @@ public final class RoundLog {
 
   /** Decides a micro-batch; nothing where it has been decided. */
   public void append(RoundRecord round) {
+    // Before, since an append that failed may have put the row there; where it has not, the table
+    // is
+    // asked in vain.
+    decided.add(decidedIds(round));
+    boolean done = false;
     try {
       tables.append(
           Table.ROUNDS,
           List.of(round.toRow()),
           new Txn("rounds-" + round.queryId(), round.batchId()));
-    } catch (RuntimeException e) {
-      forget(); // the row may be there or not
-      throw e;
+      done = true;
+    } finally {
+      remember(round, done);
     }
-    decided.add(decidedIds(round));
+  }
+
+  private void remember(RoundRecord round, boolean isThere) {
     synchronized (lock) {
-      known.addFirst(round);
-      if (known.size() > REMEMBERED) {
-        known.removeLast();
+      if (isThere) {
+        known.addFirst(round);
+        if (known.size() > REMEMBERED) {
+          known.removeLast();
+        }
+      } else {
+        known.clear();
+        asked = false;
       }
     }
   }
 
-  private void forget() {
+  /** What is remembered are the newest rounds without a gap, so that the first that is old enough is the one. */
+  private Optional<RoundRecord> rememberedBefore(String queryId, long batchId) {
     synchronized (lock) {
-      known.clear();
-      asked = false;
+      return known.stream()
+          .filter(round -> round.queryId().equals(queryId) && round.batchId() < batchId)
+          .findFirst();
     }
   }
 

@@ -10,7 +10,6 @@ import io.delta.kernel.types.TimestampType;
 import java.lang.reflect.Array;
 import java.sql.Timestamp;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
@@ -118,7 +117,12 @@ final class RowBatch implements ColumnarBatch {
 
     private static long micros(Object value) {
       Instant instant = value instanceof Timestamp stamp ? stamp.toInstant() : (Instant) value;
-      return ChronoUnit.MICROS.between(Instant.EPOCH, instant);
+      // ChronoUnit.MICROS.between counts nanoseconds, of which a long holds 292 years only.
+      long seconds = instant.getEpochSecond();
+      long micros = instant.getNano() / 1_000;
+      return seconds < 0
+          ? Math.addExact(Math.multiplyExact(seconds + 1, 1_000_000L), micros - 1_000_000)
+          : Math.addExact(Math.multiplyExact(seconds, 1_000_000L), micros);
     }
 
     @Override

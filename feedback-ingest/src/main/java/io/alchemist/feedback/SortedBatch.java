@@ -12,8 +12,8 @@ import org.apache.spark.sql.Row;
  * @param skipped rows that another query has dealt with: this one reads the table anew
  * @param trainable what can be trained, one row for each of {@code trainableIds}: {@code feedback_id}, {@code turn_id},
  *     {@code executor_id}, {@code version}, {@code conversation_id}, {@code prompt}, {@code completion} (as it was
- *     served), {@code target} (text to train instead; null: the completion). Cached, may be evaluated any number of
- *     times until {@link #close}
+ *     served), {@code target} (text to train instead; null: the completion). May be evaluated any number of times
+ *     until {@link #close}: at hand, or cached where it was read
  * @param counted ids of feedback that is fine and has no training objective
  * @param quarantined feedback that is not used
  * @param waiting feedback whose turn is not known yet

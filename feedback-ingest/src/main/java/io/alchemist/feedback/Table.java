@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.functions;
@@ -65,7 +66,7 @@ public enum Table {
 
   /** Feedback that is not used. */
   QUARANTINE(
-      "Feedback that is not used, and why.",
+      "Feedback that is not used, and why. Long values are cut; the table feedback has the whole of them.",
       Map.of(
           Property.COMPACT,
           "true",
@@ -110,7 +111,7 @@ public enum Table {
           .required(
               "quarantined",
               createArrayType(RoundRecord.Quarantined.SCHEMA),
-              "Feedback that is not used; whole rows are in the table quarantine.")
+              "Feedback that is not used; the rows are in the table quarantine.")
           .required(
               "waiting",
               createArrayType(RoundRecord.Waiting.SCHEMA),
@@ -182,10 +183,14 @@ public enum Table {
     return comment;
   }
 
-  /** Its columns by name, and others, for select. */
-  Column[] columns(Column... others) {
-    return Stream.concat(Stream.of(schema.fieldNames()).map(functions::col), Stream.of(others))
-        .toArray(Column[]::new);
+  /** Its columns by name, for select. */
+  Column[] columns() {
+    return Stream.of(schema.fieldNames()).map(functions::col).toArray(Column[]::new);
+  }
+
+  /** Columns that came later than the table; those that it lacks are added to it. */
+  Set<String> later() {
+    return this == ROUNDS ? Set.of("accumulated") : Set.of();
   }
 
   /** Columns whose least and greatest values stand in the log; empty: all. */

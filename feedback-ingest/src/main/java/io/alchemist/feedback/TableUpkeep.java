@@ -1,7 +1,5 @@
 package io.alchemist.feedback;
 
-import java.util.EnumMap;
-import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -18,9 +16,7 @@ final class TableUpkeep {
   private static final int MOST_WAITING = 32;
   private static final long IDLE_SECONDS = 10;
 
-  private final int appendsPerCompaction;
   private final ThreadPoolExecutor thread;
-  private final Map<Table, Integer> appends = new EnumMap<>(Table.class); // guarded by itself
 
   /** A piece of work. */
   interface Work {
@@ -28,9 +24,7 @@ final class TableUpkeep {
     void run() throws Exception;
   }
 
-  /** After so many appends to a table it is compacted. */
-  TableUpkeep(int appendsPerCompaction) {
-    this.appendsPerCompaction = appendsPerCompaction;
+  TableUpkeep() {
     this.thread = new ThreadPoolExecutor(
         1,
         1,
@@ -52,19 +46,8 @@ final class TableUpkeep {
       try {
         work.run();
       } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
-        LOG.debug("Upkeep of a table failed; it is tried again later", e);
+        LOG.warn("A table could not be checkpointed or compacted; it is tried again later", e);
       }
     });
-  }
-
-  /** Counts an append; does {@code compaction} by and by when there have been enough of them. */
-  void appended(Table table, Work compaction) {
-    synchronized (appends) {
-      if (appends.merge(table, 1, Integer::sum) < appendsPerCompaction) {
-        return;
-      }
-      appends.put(table, 0);
-    }
-    later(compaction);
   }
 }

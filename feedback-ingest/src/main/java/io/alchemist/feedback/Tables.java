@@ -31,7 +31,8 @@ public final class Tables {
 
   private final SparkSession spark;
   private final String warehouse;
-  private final TableUpkeep upkeep;
+  private final int appendsPerCompaction;
+  private final TableUpkeep upkeep = new TableUpkeep();
   private final DeltaAppender appender;
 
   /**
@@ -46,20 +47,27 @@ public final class Tables {
 
   /** Likewise, compacting a table after so many appends. */
   Tables(SparkSession spark, String warehouse, int appendsPerCompaction) {
-    this.upkeep = new TableUpkeep(appendsPerCompaction);
+    this.appendsPerCompaction = appendsPerCompaction;
     this.spark = spark;
     this.warehouse =
         warehouse.endsWith("/") ? warehouse.substring(0, warehouse.length() - 1) : warehouse;
     this.appender = new DeltaAppender(hadoop(spark), this::runLater);
   }
 
-  /** Spark's file systems, and the log stores that are set for Spark's tables. */
+  /** File systems and log stores as Spark's own tables have them: Hadoop's settings, over them the session's. */
   private static Configuration hadoop(SparkSession spark) {
     Configuration hadoop = new Configuration(spark.sparkContext().hadoopConfiguration());
-    for (scala.Tuple2<String, String> entry : spark.sparkContext().getConf().getAll()) {
-      if (entry._1().startsWith(SPARK_LOG_STORE)) {
-        hadoop.set(KERNEL_LOG_STORE + entry._1().substring(SPARK_LOG_STORE.length()), entry._2());
+    spark.conf().getAll().foreach(entry -> {
+      String key = entry._1();
+      hadoop.set(key, entry._2());
+      if (key.startsWith(SPARK_LOG_STORE)) {
+        hadoop.set(KERNEL_LOG_STORE + key.substring(SPARK_LOG_STORE.length()), entry._2());
       }
+      return null;
+    });
+    if (hadoop.get(SPARK_LOG_STORE + "class") != null) {
+      throw new IllegalStateException(SPARK_LOG_STORE + "class is set, which holds for Spark alone."
+          + " Set " + SPARK_LOG_STORE + "<scheme>.impl instead, for the scheme of the warehouse.");
     }
     return hadoop;
   }
@@ -79,14 +87,14 @@ public final class Tables {
   }
 
   /**
-   * Creates the tables that are missing and checks the others, adding columns that may be null where an earlier version of this
-   * program did not know them. Others may do the same at the same time.
+   * Creates the tables that are missing and checks the others, adding columns that an earlier version of this program
+   * did not know. Others may do the same at the same time.
    *
    * @throws IllegalStateException if a table exists with other columns, or can't be appended to
    */
   public void create() {
     for (Table table : Table.values()) {
-      check(table, create(table));
+      create(table);
       appender.check(table, path(table));
     }
   }
@@ -106,12 +114,16 @@ public final class Tables {
     if (rows.isEmpty()) {
       return;
     }
-    appender.append(table, path(table), rows, txn);
-    upkeep.appended(table, () -> compact(table));
+    long version = appender.append(table, path(table), rows, txn);
+    if (version % appendsPerCompaction == 0) {
+      upkeep.later(() -> compact(table));
+    }
   }
 
   /** Makes small files into larger ones; readers and writers are not disturbed. */
   private void compact(Table table) {
+    // The thread may have been started by one of a streaming query's, and is none of its.
+    spark.sparkContext().clearJobGroup();
     spark.sql("OPTIMIZE " + identifier(table));
   }
 
@@ -122,11 +134,14 @@ public final class Tables {
         spark.createDataFrame(rows, new StructType().add(column, DataTypes.StringType)));
   }
 
-  private StructType create(Table table) {
+  private void create(Table table) {
     for (int attempt = 1; ; attempt++) {
       try {
         spark.sql(ddl(table));
-        return spark.read().format("delta").load(path(table)).schema();
+        check(table, spark.read().format("delta").load(path(table)).schema());
+        return;
+      } catch (IllegalStateException e) {
+        throw e; // found by the check
       } catch (Exception e) { // some are checked, though Scala does not say so
         // Another process may be at it, and Delta has many exceptions for that.
         if (attempt == CREATE_ATTEMPTS) {
@@ -167,7 +182,7 @@ public final class Tables {
     List<StructField> missing = new ArrayList<>();
     for (StructField field : table.schema().fields()) {
       if (!List.of(found.fieldNames()).contains(field.name())) {
-        if (field.nullable()) {
+        if (table.later().contains(field.name())) {
           missing.add(field);
         } else {
           wrong.add(field.name() + " is missing");

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -53,22 +54,57 @@ public final class TurnLog {
   private static final int MAX_RANGES = 16;
 
   private static final long REMEMBERED_BYTES = 64L << 20;
-  /** Of a turn without its tokens: ids, texts, objects. */
-  private static final long TURN_BYTES = 1_024;
+  /** Of a turn without its tokens: ids, objects. */
+  private static final long TURN_BYTES = 512;
+  /** So many tokens at most go from here to the executors at once, inside tasks; others are read there. */
+  private static final long MOST_SENT_TOKENS = 1_000_000;
 
-  private static final int TURN_ID = Table.TURNS.schema().fieldIndex("turn_id");
-  private static final int PROMPT = Table.TURNS.schema().fieldIndex("prompt");
-  private static final int COMPLETION = Table.TURNS.schema().fieldIndex("completion");
-  private static final int ENDED_AT = Table.TURNS.schema().fieldIndex("ended_at");
+  private static final StructType TURNS = Table.TURNS.schema();
+  private static final int TURN_ID = TURNS.fieldIndex("turn_id");
 
   private final Tables tables;
   private final long rememberedBytes;
   private final IdFilter ids;
   private final Object lock = new Object();
   /** Oldest first; guarded by lock. */
-  private final Map<String, Row> remembered = new LinkedHashMap<>();
+  private final Map<String, Turn> remembered = new LinkedHashMap<>();
 
   private long bytes; // of what is remembered; guarded by lock
+
+  /** What is remembered of a turn. */
+  @SuppressWarnings("ArrayRecordComponent") // compared by nobody
+  private record Turn(
+      String executorId,
+      long version,
+      String conversationId,
+      int[] prompt,
+      int[] completion,
+      Instant endedAt) {
+
+    static Turn of(Row row) {
+      return new Turn(
+          row.getString(TURNS.fieldIndex("executor_id")),
+          row.getLong(TURNS.fieldIndex("version")),
+          row.getString(TURNS.fieldIndex("conversation_id")),
+          (int[]) row.get(TURNS.fieldIndex("prompt")),
+          (int[]) row.get(TURNS.fieldIndex("completion")),
+          Rows.instant(row, TURNS.fieldIndex("ended_at")));
+    }
+
+    long tokens() {
+      return (long) prompt.length + completion.length;
+    }
+
+    long bytes() {
+      return TURN_BYTES + Integer.BYTES * tokens();
+    }
+
+    /** The row of {@link #TRAINABLE}. */
+    Row trainable(String feedbackId, String turnId, @Nullable String target) {
+      return RowFactory.create(
+          feedbackId, turnId, executorId, version, conversationId, prompt, completion, target);
+    }
+  }
 
   /** Over the table, which must exist. */
   public TurnLog(Tables tables) {
@@ -87,22 +123,17 @@ public final class TurnLog {
     tables.append(Table.TURNS, turns, txn);
     ids.add(turns.stream().map(turn -> turn.getString(TURN_ID)).toList());
     synchronized (lock) {
-      for (Row turn : turns) {
-        if (remembered.put(turn.getString(TURN_ID), turn) == null) {
-          bytes += bytes(turn);
-        }
+      for (Row row : turns) {
+        Turn turn = Turn.of(row);
+        Turn before = remembered.put(row.getString(TURN_ID), turn);
+        bytes += turn.bytes() - (before == null ? 0 : before.bytes());
       }
-      var oldest = remembered.values().iterator();
+      Iterator<Turn> oldest = remembered.values().iterator();
       while (bytes > rememberedBytes) {
-        bytes -= bytes(oldest.next());
+        bytes -= oldest.next().bytes();
         oldest.remove();
       }
     }
-  }
-
-  private static long bytes(Row turn) {
-    return TURN_BYTES
-        + Integer.BYTES * ((long) tokens(turn, PROMPT).length + tokens(turn, COMPLETION).length);
   }
 
   /** Whether a turn is among those that are remembered. */
@@ -123,11 +154,11 @@ public final class TurnLog {
     Set<String> others = new LinkedHashSet<>();
     synchronized (lock) {
       for (String id : turnIds) {
-        Row turn = remembered.get(id);
+        Turn turn = remembered.get(id);
         if (turn == null) {
           others.add(id);
         } else {
-          found.put(id, Rows.instant(turn, ENDED_AT));
+          found.put(id, turn.endedAt);
         }
       }
     }
@@ -164,16 +195,18 @@ public final class TurnLog {
     List<Row> wanted = new ArrayList<>();
     Set<Instant> times = new HashSet<>();
     Set<String> trainable = new HashSet<>();
+    long sent = 0;
     for (JudgedRow row : feedback) {
       String id = Objects.requireNonNull(row.id());
       String turnId = Objects.requireNonNull(row.turnId());
       String target = row.target();
-      Row turn = recall(turnId);
-      if (turn == null) {
+      Turn turn = recall(turnId);
+      if (turn == null || sent + turn.tokens() > MOST_SENT_TOKENS) {
         times.add(Objects.requireNonNull(endedAt.get(turnId)));
         wanted.add(RowFactory.create(id, turnId, target));
-      } else if (target != null || tokens(turn, COMPLETION).length > 0) {
-        here.add(trainable(id, turn, target));
+      } else if (target != null || turn.completion.length > 0) {
+        here.add(turn.trainable(id, turnId, target));
+        sent += turn.tokens();
         trainable.add(id);
       }
     }
@@ -187,26 +220,21 @@ public final class TurnLog {
           .selectExpr(TRAINABLE.fieldNames())
           .union(rows)
           .persist();
-      // This fills the cache, too.
-      rows.select("feedback_id").collectAsList().forEach(row -> trainable.add(row.getString(0)));
+      try {
+        // This fills the cache, too.
+        rows.select("feedback_id").collectAsList().forEach(row -> trainable.add(row.getString(0)));
+      } catch (RuntimeException e) {
+        rows.unpersist();
+        throw e;
+      }
     }
     return new Trainable(rows, trainable);
   }
 
-  private @Nullable Row recall(String turnId) {
+  private @Nullable Turn recall(String turnId) {
     synchronized (lock) {
       return remembered.get(turnId);
     }
-  }
-
-  private static Row trainable(String feedbackId, Row turn, @Nullable String target) {
-    Object[] values = new Object[TRAINABLE.size()];
-    values[0] = feedbackId;
-    for (int i = 1; i < values.length - 1; i++) {
-      values[i] = turn.get(Table.TURNS.schema().fieldIndex(TRAINABLE.fieldNames()[i]));
-    }
-    values[values.length - 1] = target;
-    return RowFactory.create(values);
   }
 
   /** The turns that ended at these times, with all columns, and others between them. */
@@ -217,9 +245,5 @@ public final class TurnLog {
           col("ended_at").between(Rows.timestamp(range.from()), Rows.timestamp(range.to())));
     }
     return tables.read(Table.TURNS).where(inTime);
-  }
-
-  private static int[] tokens(Row turn, int column) {
-    return (int[]) turn.get(column);
   }
 }

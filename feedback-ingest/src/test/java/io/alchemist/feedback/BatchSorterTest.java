@@ -70,12 +70,12 @@ class BatchSorterTest {
 
   private static JudgedRow waits(String id, long millis) {
     return new JudgedRow(
-        id, "t", Kind.THUMB, 1.0, null, NOW, 0, NOW.minusMillis(millis), Row.empty());
+        id, "t", Kind.THUMB, 1.0, null, NOW, 0, NOW.minusMillis(millis), Row.empty(), true);
   }
 
   private static JudgedRow comes(String id, long createdMillis) {
     return new JudgedRow(
-        id, "t", Kind.THUMB, 1.0, null, NOW.plusMillis(createdMillis), 0, null, Row.empty());
+        id, "t", Kind.THUMB, 1.0, null, NOW.plusMillis(createdMillis), 0, null, Row.empty(), true);
   }
 
   @Property(tries = 200)
@@ -167,7 +167,8 @@ class BatchSorterTest {
           Rows.instant(row, 7),
           row.hashCode(),
           since,
-          row);
+          row,
+          true);
     }
   }
 }

@@ -12,6 +12,7 @@ import static org.assertj.core.api.Assertions.tuple;
 import io.alchemist.feedback.RoundRecord.Quarantined;
 import io.alchemist.feedback.RoundRecord.Waiting;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeoutException;
@@ -242,8 +243,37 @@ class FeedbackJoinTest {
   }
 
   @Test
+  void quarantineKeepsRowsAsTheyAreButForLongTexts() {
+    Instant never = Instant.parse("9999-12-31T00:00:00Z");
+    Instant longAgo = Instant.parse("1600-01-01T00:00:00Z");
+    String longer = "x".repeat(5_000);
+    Row first = feedback("f101", "t1", "text", null, "Hm.", longAgo);
+    Row second = feedback("f101", "t1", "text", null, "Hm again.", never);
+    Row faulty = feedback("f102", "t1", "score", null, longer, null);
+    Dataset<Row> batch = batch(first, second, faulty, correction("f103", "no turn", "Short."));
+    append(Table.FEEDBACK, correction("f103", "no turn", "Short."));
+    FeedbackRules impatient = new FeedbackRules(8, 10_000, 0, 2);
+    FeedbackJoin other = new FeedbackJoin(tables, log, turns, impatient);
+    try (SortedBatch sorted = other.sort(batch, "q10", 0, NOW)) {
+      assertThat(sorted.counted()).containsExactly("f101");
+      RoundRecord round = decide("q10", 0, sorted);
+      List<Row> rows = other.quarantineRows(batch, round);
+      tables.append(Table.QUARANTINE, rows, new Txn("quarantine-q10", 0));
+    }
+    assertThat(tables.read(Table.QUARANTINE).where("query_id = 'q10'").collectAsList())
+        .extracting(
+            row -> row.getString(0),
+            row -> row.getString(4),
+            row -> row.isNullAt(7) ? null : Rows.instant(row, 7))
+        .containsExactlyInAnyOrder(
+            tuple("f101", "Hm again.", never),
+            tuple("f102", "x".repeat(1_024) + "...", null),
+            tuple("f103", "Short.", NOON));
+  }
+
+  @Test
   void turnsThatWereForgottenAreRead() {
-    TurnLog forgetful = new TurnLog(tables, 3_000);
+    TurnLog forgetful = new TurnLog(tables, 1_200);
     forgetful.append(
         List.of(turn("t91a"), turn("t91b"), turn("t91c"), turn("t91d")), new Txn("forgetful", 0));
     assertThat(forgetful.remembers("t91a")).isFalse();

@@ -76,7 +76,7 @@ class TablesTest {
     assertThatThrownBy(new Tables(spark, directory.toString())::create)
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining(directory + "/turns has other columns than turns needs: "
-            + "turn_id is int, not string; executor_id is missing;")
+            + "turn_id is int, not string; user is missing; executor_id is missing;")
         .hasMessageEndingWith("Move it away, or choose another warehouse.");
   }
 

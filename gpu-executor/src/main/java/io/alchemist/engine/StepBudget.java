@@ -18,6 +18,8 @@ import java.util.Map;
  *   <li>Where answers are decoded, a slice runs if by prediction the next token of each is still in time after it: both since
  *       the one before and on the average of the whole answer, so that who was held up by others' prefill catches up first. On the
  *       average, what such a step of prefill takes is held in reserve: training does not use up what the next one will need.
+ *   <li>For some time after a first token was late, no slice runs beside answers: whoever is held up between two tokens stays longer,
+ *       and leaves less to those who come.
  *   <li>After half its patience, training may take a slice between two steps of prefill as well, if by prediction all that
  *       is to be prefilled still meets the targets of first and next tokens after it.
  *   <li>After its patience it takes one all the same. So starvation is bounded: one slice in that time under any load.
@@ -26,6 +28,12 @@ import java.util.Map;
 final class StepBudget {
   /** What the longest hold-up keeps of its excess when another comes: it is forgotten after some hundred. */
   private static final double KEPT = 0.99;
+
+  /** What it keeps with each step of decoding that nobody held up: after some hundred it is half. */
+  private static final double KEPT_WITHOUT = 0.998;
+
+  /** For so many times the target of a first token training keeps out after one was late. */
+  private static final double KEEPS_OUT = 10;
 
   private final LatencyTargets targets;
   private final Map<String, Answer> answers = new HashMap<>();
@@ -38,6 +46,9 @@ final class StepBudget {
 
   /** How long a step of prefill holds up those who wait for their next token: the longest, by and by forgotten. */
   private double holdUpNanos;
+
+  /** Until when training keeps out, because a first token was late. */
+  private double lateUntilNanos = Double.NEGATIVE_INFINITY;
 
   private long servingNanos;
   private long trainingNanos;
@@ -77,6 +88,7 @@ final class StepBudget {
       }
       prefill.observe(nanos, step.rows(), (double) step.pairs(), 1);
     } else if (step.decodeRows() > 0) {
+      holdUpNanos *= KEPT_WITHOUT;
       decode.observe(nanos, 1, step.decodeRows(), (double) step.pairs());
     }
   }
@@ -108,8 +120,14 @@ final class StepBudget {
   boolean allows(SliceKind kind, int rows, Demand demand, long nowNanos) {
     double waited = nowNanos - lastSliceNanos;
     double patience = targets.trainingPatienceMillis() * 1e6;
+    if (firstTokenDueNanos(demand) < nowNanos) {
+      lateUntilNanos = nowNanos + KEEPS_OUT * targets.firstTokenMillis() * 1e6;
+    }
     if (waited > patience) {
       return true;
+    }
+    if (nowNanos < lateUntilNanos && demand.prompts() + demand.decodeRows() > 0) {
+      return false;
     }
     if (demand.prompts() > 0 && waited <= patience / 2) {
       return false;

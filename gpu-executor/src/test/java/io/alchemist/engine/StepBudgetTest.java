@@ -121,6 +121,21 @@ class StepBudgetTest {
   }
 
   @Test
+  void afterALateFirstTokenTrainingKeepsOut() {
+    slice(100, 0, 1);
+    assertThat(allows(1, prompt(10, 0), 501)).as("one millisecond late").isFalse();
+    budget.nothingToTrain(at(600));
+    token("a", 600, 20);
+    assertThat(allows(1, DECODING, 600)).isFalse();
+    budget.ended("a");
+    assertThat(allows(1, NOTHING, 601)).as("with nobody there it goes on").isTrue();
+    budget.nothingToTrain(at(5_500));
+    token("b", 5_500, 20);
+    assertThat(allows(1, DECODING, 5_500)).isFalse();
+    assertThat(allows(1, DECODING, 5_502)).as("ten times the target later").isTrue();
+  }
+
+  @Test
   void decodingTakesLongerWithMoreSequencesAndTokens() {
     slice(100, 0, 10);
     for (int i = 0; i < 200; i++) {

@@ -9,8 +9,8 @@ final class InternalSession {
   /** The tables are small, and a round waits for every one of their jobs. */
   private static final String PARTITIONS = "2";
 
-  private static final String SMALL_FILE = "67108864";
-  private static final String LARGE_FILE = "134217728";
+  private static final String SMALL_FILE = "16777216";
+  private static final String LARGE_FILE = "33554432";
 
   private InternalSession() {}
 
@@ -31,7 +31,7 @@ final class InternalSession {
     own.conf().set("spark.sql.session.timeZone", "UTC");
     own.conf().set("spark.sql.shuffle.partitions", PARTITIONS);
     own.conf().set("spark.databricks.delta.snapshotPartitions", PARTITIONS);
-    // As Delta's own automatic compaction does.
+    // No file of feedback shall be larger than what is read in one batch.
     own.conf().set("spark.databricks.delta.optimize.minFileSize", SMALL_FILE);
     own.conf().set("spark.databricks.delta.optimize.maxFileSize", LARGE_FILE);
     // Compiling code for a query takes longer than running it on so few rows.

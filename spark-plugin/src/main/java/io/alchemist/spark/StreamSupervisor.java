@@ -92,7 +92,7 @@ final class StreamSupervisor implements AutoCloseable {
     stream.wakeUp();
   }
 
-  /** Lets the round under way end, for at most so long; no other begins. */
+  /** Lets the round under way end, for at most so long; no other begins, but where the stream is just being started again. */
   void finish(Duration limit) throws InterruptedException {
     if (failure == null) {
       stream.finish(limit);
