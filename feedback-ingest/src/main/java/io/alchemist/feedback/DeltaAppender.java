@@ -26,7 +26,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Row;
 import org.slf4j.Logger;
@@ -46,17 +45,17 @@ final class DeltaAppender {
   /** One append to a table at a time: whoever is overtaken would have to do it anew. */
   private final Map<Table, Object> turnstiles = new EnumMap<>(Table.class);
 
-  private final Consumer<PostCommitHook> later;
+  private final TableUpkeep upkeep;
 
   /**
    * Touches nothing.
    *
    * @param hadoop says how file systems are reached
-   * @param later runs what may follow a commit by and by, and takes long
+   * @param upkeep does what may follow a commit by and by, and takes long
    */
-  DeltaAppender(Configuration hadoop, Consumer<PostCommitHook> later) {
+  DeltaAppender(Configuration hadoop, TableUpkeep upkeep) {
     this.engine = DefaultEngine.create(hadoop);
-    this.later = later;
+    this.upkeep = upkeep;
     for (Table table : Table.values()) {
       turnstiles.put(table, new Object());
     }
@@ -142,7 +141,7 @@ final class DeltaAppender {
 
   private void follow(String path, PostCommitHook hook) {
     if (hook.getType() != PostCommitHookType.CHECKSUM_SIMPLE) {
-      later.accept(hook);
+      upkeep.later(() -> hook.threadSafeInvoke(engine));
       return;
     }
     try {
@@ -151,11 +150,6 @@ final class DeltaAppender {
       // The rows are in the table; readers that miss the checksum count for themselves.
       LOG.debug("The checksum of {} was not written", path, e);
     }
-  }
-
-  /** Runs what follows a commit by and by. */
-  void run(PostCommitHook hook) throws IOException {
-    hook.threadSafeInvoke(engine);
   }
 
   /** The columns whose least and greatest values stand in the log: those that the table names, texts would bloat it. */

@@ -124,9 +124,8 @@ public final class RoundLog {
 
   /** Decides a micro-batch; nothing where it has been decided. */
   public void append(RoundRecord round) {
-    // Before, since an append that failed may have put the row there; where it has not, the table
-    // is
-    // asked in vain.
+    // Before, since an append that failed may have put the row there. Where it has not, a look at
+    // the table is in vain, no more.
     decided.add(decidedIds(round));
     boolean done = false;
     try {

@@ -8,7 +8,6 @@ import io.delta.kernel.types.DataType;
 import io.delta.kernel.types.StructType;
 import io.delta.kernel.types.TimestampType;
 import java.lang.reflect.Array;
-import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
@@ -116,7 +115,7 @@ final class RowBatch implements ColumnarBatch {
     }
 
     private static long micros(Object value) {
-      Instant instant = value instanceof Timestamp stamp ? stamp.toInstant() : (Instant) value;
+      Instant instant = Rows.instant(value);
       // ChronoUnit.MICROS.between counts nanoseconds, of which a long holds 292 years only.
       long seconds = instant.getEpochSecond();
       long micros = instant.getNano() / 1_000;

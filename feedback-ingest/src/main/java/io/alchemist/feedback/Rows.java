@@ -15,7 +15,11 @@ final class Rows {
 
   /** Sessions hand out timestamps as either class, by their setting spark.sql.datetime.java8API.enabled. */
   static Instant instant(Row row, int index) {
-    Object value = row.get(index);
+    return instant(row.get(index));
+  }
+
+  /** Likewise, of a value out of a row. */
+  static Instant instant(Object value) {
     return value instanceof Timestamp timestamp ? timestamp.toInstant() : (Instant) value;
   }
 

@@ -2,7 +2,6 @@ package io.alchemist.feedback;
 
 import static org.apache.spark.sql.functions.broadcast;
 
-import io.delta.kernel.hook.PostCommitHook;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -51,7 +50,7 @@ public final class Tables {
     this.spark = spark;
     this.warehouse =
         warehouse.endsWith("/") ? warehouse.substring(0, warehouse.length() - 1) : warehouse;
-    this.appender = new DeltaAppender(hadoop(spark), this::runLater);
+    this.appender = new DeltaAppender(hadoop(spark), upkeep);
   }
 
   /** File systems and log stores as Spark's own tables have them: Hadoop's settings, over them the session's. */
@@ -70,10 +69,6 @@ public final class Tables {
           + " Set " + SPARK_LOG_STORE + "<scheme>.impl instead, for the scheme of the warehouse.");
     }
     return hadoop;
-  }
-
-  private void runLater(PostCommitHook hook) {
-    upkeep.later(() -> appender.run(hook));
   }
 
   /** The session that reads and writes. */

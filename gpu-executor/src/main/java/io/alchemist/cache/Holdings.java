@@ -88,8 +88,8 @@ final class Holdings {
   List<Logged> worthCopying() {
     List<Logged> all = new ArrayList<>();
     for (Logged logged : deviceOnly) {
-      if (!logged
-          .refused) { // asked for at every turn of the engine: what was refused is not sorted, too
+      // Asked for at every turn of the engine: what was refused need not be sorted.
+      if (!logged.refused) {
         all.add(logged);
       }
     }
