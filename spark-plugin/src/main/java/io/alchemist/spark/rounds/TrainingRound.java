@@ -186,7 +186,6 @@ final class TrainingRound implements BatchHandler {
     /** Of this round and of those before it that made no step. */
     private @Nullable HostGradient sum;
 
-    private int accumulated;
     private int steps;
     private @Nullable Double gradientNorm;
     private @Nullable Double lossBefore;
@@ -273,7 +272,6 @@ final class TrainingRound implements BatchHandler {
         rows.unpersist();
       }
     }
-    outcome.accumulated = before == null ? 0 : before.report().examples();
     outcome.sum = before == null ? own : own.plus(before);
     return outcome.sum;
   }
@@ -332,7 +330,9 @@ final class TrainingRound implements BatchHandler {
         sorted.waiting(),
         sorted.received(),
         report.examples(),
-        outcome.steps > 0 ? outcome.accumulated : 0,
+        outcome.sum == null || outcome.steps == 0
+            ? 0
+            : outcome.sum.report().examples() - report.examples(),
         outcome.steps,
         report.predictingTokens(),
         report.reusedTokens(),
