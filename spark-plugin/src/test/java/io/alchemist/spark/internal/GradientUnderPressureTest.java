@@ -20,6 +20,9 @@ import org.junit.jupiter.api.Test;
 class GradientUnderPressureTest {
   private static final long PLENTY = 1L << 30;
   private static final int PROMPTS = 6;
+  /** What the host copies of so many prompts take at least, at 2.08 MB each. */
+  private static final long HOST_BYTES = PROMPTS * 2_000_000L;
+
   private static final int BIG_QUERY = 300_000;
 
   private static int rddId;
@@ -41,7 +44,8 @@ class GradientUnderPressureTest {
     List<TrainingExample> examples = engine.serve(PROMPTS);
     engine.serve(3);
     await().until(() -> engine.status().mover().queued() == 0);
-    assertThat(engine.tier.usedBytes() + engine.tier.diskBytes()).isGreaterThan(12L << 20);
+    // The device may keep three prompts to itself: the last ones, which are no examples.
+    assertThat(engine.tier.usedBytes() + engine.tier.diskBytes()).isGreaterThan(HOST_BYTES);
     return examples;
   }
 
