@@ -77,9 +77,9 @@ public final class CostModel {
     return model(work).predict(amount.features()) * 1e-9;
   }
 
-  /** Seconds to load so many bytes from the host; 0 as long as nothing was loaded. */
-  public double loadSeconds(long bytes) {
-    return bytes == 0 ? 0 : loads.predict((double) bytes, 1) * 1e-9;
+  /** Seconds to load so many bytes from the host in a number of loads; 0 as long as nothing was loaded. */
+  public double loadSeconds(long bytes, int count) {
+    return loads.predict((double) bytes, count) * 1e-9;
   }
 
   /**

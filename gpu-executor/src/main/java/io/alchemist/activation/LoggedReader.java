@@ -1,71 +1,73 @@
 package io.alchemist.activation;
 
 import io.alchemist.cache.BlockLayout;
-import io.alchemist.cache.HostBlock;
 import io.alchemist.cache.HostTier;
 import io.alchemist.cache.KvPages;
-import io.alchemist.cache.Logged;
 import io.alchemist.cache.Slab;
 import io.alchemist.model.Activations;
 import io.alchemist.model.Activations.Field;
-import io.alchemist.tensor.CopyQueue;
+import io.alchemist.model.BackwardNeeds;
 import io.alchemist.tensor.DType;
-import io.alchemist.tensor.Fence;
-import io.alchemist.tensor.HostBuffer;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.ModelConfig;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads what was logged, layer by layer, for one backward pass. What is on the device is used where it lies. What is on the
- * host is loaded one layer ahead into one of two buffers, by a thread of its own, while the device computes.
+ * Reads what was logged for one backward pass. What is on the device is used where it lies. Of what is on the host, keys and
+ * values are loaded a layer ahead, everything else a part of a layer ahead, in the order in which backward reads it: so the pass
+ * holds two parts, whatever the length of what was logged. A thread of its own loads while the device computes.
  *
  * <p>Engine thread, but for the loading.
  */
 public final class LoggedReader implements AutoCloseable {
 
-  /** What is read of a layer. */
-  public enum Want {
-    /** For the forward pass of rows that come after. */
-    KEYS_AND_VALUES,
-    /** For the backward pass. */
-    EVERYTHING
+  /** The two halves of a layer's backward: the second begins when the first has run for all parts. */
+  public enum Half {
+    /** Reads what the layer computed from its input. */
+    OUTPUT,
+    /** Reads the layer's input. */
+    INPUT
   }
+
+  /**
+   * Some rows of a stretch, as many as one slice computes.
+   *
+   * @param stretch index among the stretches
+   * @param from first row, counted from the stretch's first
+   * @param count rows
+   */
+  public record Part(int stretch, int from, int count) {}
 
   private final Ops ops;
   private final ModelConfig config;
   private final KvPages pages;
-  private final HostTier host;
-  private final BlockLayout layout;
   private final List<LoggedRows> stretches;
-  private final List<Set<Field>> wanted;
-  private final Executor loader;
-  private final Runnable onLoaded;
+  private final List<BackwardNeeds> needs;
+  /** What there is of each stretch, by layer. */
+  private final List<List<Set<Field>>> kept = new ArrayList<>();
+
   private final MemoryScope scope;
   private final Map<LoggedRows, Tensor> slots = new HashMap<>();
-  private final Map<LoggedRows, Integer> stagedAt = new HashMap<>();
-  private final Stage[] stages;
-  private final Queue<Measured> measured = new ConcurrentLinkedQueue<>();
-
-  /** A load that has run. */
-  private record Measured(long bytes, long nanos) {}
+  private final HostLoads loads;
+  private final @Nullable StagedKeysAndValues staged;
+  private final Map<Half, Ring> rings = new EnumMap<>(Half.class);
 
   /**
    * Prepares to read.
    *
+   * @param needs what backward reads of each layer
    * @param wanted what of each layer is worth loading; the rest is computed again
    * @param loader runs one load at a time, away from the engine thread; may wait for a disk
    * @param onLoaded called when a load has ended, on any thread
@@ -78,252 +80,323 @@ public final class LoggedReader implements AutoCloseable {
       HostTier host,
       BlockLayout layout,
       List<LoggedRows> stretches,
+      List<BackwardNeeds> needs,
       List<Set<Field>> wanted,
       Executor loader,
       Runnable onLoaded) {
     this.ops = ops;
     this.config = config;
     this.pages = pages;
-    this.host = host;
-    this.layout = layout;
     this.stretches = List.copyOf(stretches);
-    this.wanted = List.copyOf(wanted);
-    this.loader = loader;
-    this.onLoaded = onLoaded;
+    this.needs = List.copyOf(needs);
     this.scope = parent.child("logged rows");
-    int staged = 0;
+    this.loads = new HostLoads(ops, host, layout, loader, onLoaded);
+    List<LoggedRows> onHost = new ArrayList<>();
     for (LoggedRows rows : stretches) {
       if (rows.onDevice() && rows.slots() != null) {
         Tensor tensor = scope.allocate("slots", DType.I32, 1, rows.count());
         slots.put(rows, tensor);
         ops.upload(rows.slots(), tensor);
       } else {
-        stagedAt.put(rows, staged);
-        staged += rows.count();
+        onHost.add(rows);
       }
+      List<Set<Field>> byLayer = new ArrayList<>();
+      for (int layer = 0; layer < config.layers(); layer++) {
+        byLayer.add(SavePlanner.kept(rows, layer, wanted.get(layer)));
+      }
+      kept.add(byLayer);
     }
-    stages = staged == 0 ? new Stage[0] : new Stage[] {new Stage(staged), new Stage(staged)};
+    staged = onHost.isEmpty() ? null : new StagedKeysAndValues(onHost);
   }
 
   /** Whether anything has to be loaded from the host. */
   public boolean readsHost() {
-    return stages.length > 0;
+    return staged != null;
   }
 
-  /** Starts loading a layer. Its neighbours' buffer is the other one, so at most two layers are under way. */
-  public void prefetch(int layer, Want want) {
-    if (!readsHost() || layer < 0 || layer >= config.layers()) {
-      return;
+  // ---- keys and values
+
+  /** Starts loading the keys and values of a layer. Those loaded before must have been brought to the pass. */
+  public void prefetchKeysAndValues(int layer) {
+    if (staged != null && layer >= 0 && layer < config.layers()) {
+      staged.start(layer);
     }
-    Stage stage = stages[layer % 2];
-    if (stage.holds(layer, want)) {
-      return;
-    }
-    stage.start(layer, want);
   }
 
-  /** Whether the layer can be read without waiting. */
-  public boolean isReady(int layer, Want want) {
-    return !readsHost()
-        || (stages[layer % 2].holds(layer, want) && stages[layer % 2].loaded.isDone());
+  /** Whether {@link #keysAndValues} would not wait. */
+  public boolean hasKeysAndValues(int layer) {
+    return staged == null || (staged.layer == layer && staged.loaded.isDone());
   }
 
   /**
-   * Brings the keys and values of a layer to the rows of the pass.
+   * Waits for the keys and values of a layer.
+   *
+   * @throws LostActivationsException when the host has them no more
+   */
+  public void awaitKeysAndValues(int layer) {
+    if (staged != null) {
+      staged.await(layer);
+    }
+  }
+
+  /**
+   * Brings the keys and values of a layer to the rows of the pass; waits for them.
    *
    * @param keys (rows of the pass, G)
    * @param values likewise
    * @throws LostActivationsException when the host has them no more
    */
   public void keysAndValues(int layer, Tensor keys, Tensor values) {
-    Stage stage = awaited(layer);
-    for (LoggedRows rows : stretches) {
-      Tensor toKeys = keys.rows(rows.firstRow(), rows.count());
-      Tensor toValues = values.rows(rows.firstRow(), rows.count());
-      Tensor from = slots.get(rows);
-      if (from != null) {
-        ops.gatherRows(pages.keys(layer), from, toKeys);
-        ops.gatherRows(pages.values(layer), from, toValues);
-      } else if (stage != null) {
-        int at = stagedAt.getOrDefault(rows, -1);
-        ops.copy(stage.keys.rows(at, rows.count()), toKeys);
-        ops.copy(stage.values.rows(at, rows.count()), toValues);
+    if (staged != null) {
+      staged.copy(layer, keys, values);
+    }
+    slots.forEach((rows, from) -> {
+      ops.gatherRows(pages.keys(layer), from, keys.rows(rows.firstRow(), rows.count()));
+      ops.gatherRows(pages.values(layer), from, values.rows(rows.firstRow(), rows.count()));
+    });
+  }
+
+  // ---- activations
+
+  /**
+   * Starts loading what backward reads first.
+   *
+   * @param parts of all stretches, in the order in which both halves of each layer read them
+   */
+  public void beginBackward(List<Part> parts) {
+    if (staged == null) {
+      return;
+    }
+    List<Part> loaded =
+        parts.stream().filter(p -> !stretches.get(p.stretch()).onDevice()).toList();
+    Map<Half, List<Read>> reads = new EnumMap<>(Half.class);
+    for (Half half : Half.values()) {
+      List<Read> all = new ArrayList<>();
+      for (int layer = config.layers() - 1; layer >= 0; layer--) {
+        for (Part part : loaded) {
+          Set<Field> fields = fields(half, layer, part.stretch());
+          if (!fields.isEmpty()) {
+            all.add(new Read(layer, part, fields));
+          }
+        }
+      }
+      reads.put(half, all);
+    }
+    // Before any of them is loaded: a block is let go after its last.
+    for (int layer = config.layers() - 2; layer >= 0; layer--) {
+      for (LoggedRows rows : staged.rows) {
+        loads.expect(rows.logged(), layer);
       }
     }
+    reads
+        .values()
+        .forEach(all -> all.forEach(
+            read -> loads.expect(stretches.get(read.part.stretch()).logged(), read.layer)));
+    int rows = loaded.stream().mapToInt(Part::count).max().orElse(0);
+    reads.forEach((half, all) -> rings.put(half, new Ring(half, all, rows)));
+  }
+
+  /** Whether {@link #activations} would not wait. */
+  public boolean isReady(Half half, int layer, Part part) {
+    Ring ring = rings.get(half);
+    return ring == null || !isLoaded(half, layer, part) || ring.isReady();
   }
 
   /**
-   * What is left of the activations of a layer, one entry for each stretch, in the order given.
+   * What there is of a part's activations for one half of a layer's backward; waits for it. Parts on the host are read in the
+   * order of {@link #beginBackward}, and each is let go by {@link #release} before the next.
    *
    * @throws LostActivationsException when the host has them no more
    */
-  public List<Activations> activations(int layer) {
-    Stage stage = awaited(layer);
-    List<Activations> all = new ArrayList<>();
-    for (LoggedRows rows : stretches) {
-      Slab slab = rows.logged().slab();
-      if (rows.onDevice() && slab != null) {
-        all.add(ActivationRecorder.layer(slab, layer)
-            .rows(rows.logged().slabRow(rows.from()), rows.count()));
-      } else if (stage != null) {
-        all.add(stage
-            .activations
-            .only(SavePlanner.kept(rows, layer, wanted.get(layer)))
-            .rows(stagedAt.getOrDefault(rows, -1), rows.count()));
-      }
+  public Activations activations(Half half, int layer, Part part) {
+    LoggedRows rows = stretches.get(part.stretch());
+    Slab slab = rows.logged().slab();
+    if (rows.onDevice() && slab != null) {
+      return ActivationRecorder.layer(slab, layer)
+          .rows(rows.logged().slabRow(rows.from()) + part.from(), part.count());
     }
-    return all;
+    Ring ring = rings.get(half);
+    if (ring == null || !isLoaded(half, layer, part)) {
+      return Activations.of(Map.of());
+    }
+    return ring.head(layer, part);
   }
 
-  /** What {@link #activations} gives of a stretch. */
+  /** Ends the use of what {@link #activations} gave: its memory is filled anew once the device has done what it was asked. */
+  public void release(Half half, int layer, Part part) {
+    Ring ring = rings.get(half);
+    if (ring != null && isLoaded(half, layer, part)) {
+      ring.release();
+    }
+  }
+
+  private boolean isLoaded(Half half, int layer, Part part) {
+    return !stretches.get(part.stretch()).onDevice()
+        && !fields(half, layer, part.stretch()).isEmpty();
+  }
+
+  /** What there is of a stretch for the backward of a layer. */
   public Set<Field> kept(int stretch, int layer) {
-    return SavePlanner.kept(stretches.get(stretch), layer, wanted.get(layer));
+    return kept.get(stretch).get(layer);
+  }
+
+  private Set<Field> fields(Half half, int layer, int stretch) {
+    Set<Field> all = kept(stretch, layer);
+    return switch (half) {
+      case INPUT -> all.contains(Field.X) ? EnumSet.of(Field.X) : Set.of();
+      // In the last layer a prompt's rows predict nothing: their output has no gradient.
+      case OUTPUT -> layer == config.layers() - 1 ? Set.of() : needs.get(layer).readByOutput(all);
+    };
   }
 
   /** Tells what loads have taken so far. */
   public void tell(CostModel costs) {
-    for (Measured load = measured.poll(); load != null; load = measured.poll()) {
-      costs.observeLoad(load.bytes, load.nanos);
-    }
-  }
-
-  /** Waits until a layer is loaded. */
-  public void await(int layer) {
-    Stage unused = awaited(layer);
-  }
-
-  private @Nullable Stage awaited(int layer) {
-    if (!readsHost()) {
-      return null;
-    }
-    Stage stage = stages[layer % 2];
-    stage.await();
-    return stage;
+    loads.tell(costs);
   }
 
   /** Waits for loads under way, so that nothing is written to memory that is given back. */
   @Override
   public void close() {
-    for (Stage stage : stages) {
-      stage.close();
+    if (staged != null) {
+      staged.close();
     }
+    rings.values().forEach(Ring::close);
+    loads.close();
     slots.values().forEach(Tensor::close);
     scope.close();
   }
 
-  /** One of the two buffers. */
-  private final class Stage {
-    private final Activations activations;
+  private static void await(CompletableFuture<Void> loaded) {
+    try {
+      loaded.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof LostActivationsException lost) {
+        throw lost;
+      }
+      throw e;
+    }
+  }
+
+  /** Keys and values of one layer, of all stretches that the host has. */
+  private final class StagedKeysAndValues {
+    private final List<LoggedRows> rows;
     private final Tensor keys;
     private final Tensor values;
     private int layer = -1;
-    private Want want = Want.KEYS_AND_VALUES;
     private CompletableFuture<Void> loaded = CompletableFuture.completedFuture(null);
 
-    Stage(int rows) {
-      Set<Field> any = EnumSet.noneOf(Field.class);
-      wanted.forEach(any::addAll);
-      activations = Activations.allocate(scope, config, rows, any);
-      keys = scope.allocate("loaded keys", DType.F32, rows, config.kvDim());
-      values = scope.allocate("loaded values", DType.F32, rows, config.kvDim());
+    StagedKeysAndValues(List<LoggedRows> rows) {
+      this.rows = rows;
+      int count = rows.stream().mapToInt(LoggedRows::count).sum();
+      keys = scope.allocate("loaded keys", DType.F32, count, config.kvDim());
+      values = scope.allocate("loaded values", DType.F32, count, config.kvDim());
     }
 
-    boolean holds(int wantedLayer, Want wanted) {
-      return layer == wantedLayer && (want == Want.EVERYTHING || wanted == Want.KEYS_AND_VALUES);
-    }
-
-    void start(int newLayer, Want newWant) {
-      layer = newLayer;
-      want = newWant;
-      Fence after = ops.fence(); // what still reads this buffer was queued before
-      List<Load> loads = new ArrayList<>();
-      stagedAt.forEach((rows, at) -> {
-        Set<Field> fields = newWant == Want.EVERYTHING
-            ? SavePlanner.kept(rows, newLayer, wanted.get(newLayer))
-            : Set.of();
-        loads.add(new Load(rows, at, newLayer, fields));
-      });
-      loaded = loaded.handle((done, failed) -> null).thenRunAsync(() -> load(loads, after), loader);
-      CompletableFuture<Void> unused = loaded.whenComplete((done, failed) -> onLoaded.run());
-    }
-
-    /** On the loader's thread. */
-    private void load(List<Load> loads, Fence after) {
-      CopyQueue copies = ops.copies();
-      List<HostBlock> held = new ArrayList<>();
-      Fence last = after;
-      long start = System.nanoTime();
-      long bytes = 0;
-      try {
-        for (Load load : loads) {
-          HostBlock block = load.blockId < 0 ? null : host.get(load.blockId);
-          if (block == null) {
-            throw new LostActivationsException(load.logged);
-          }
-          held.add(block);
-          HostBuffer from = block.buffer();
-          BlockLayout part = layout.only(load.mask);
-          int count = load.logged.count();
-          bytes += 2L * layout.kvRowBytes() * load.count;
-          last = copies.upload(
-              from, part.keysOffset(count, load.row), keys.rows(load.at, load.count), after);
-          last = copies.upload(
-              from, part.valuesOffset(count, load.row), values.rows(load.at, load.count), after);
-          for (int f = 0; f < part.fields(); f++) {
-            if (load.fields.contains(FieldMask.FIELDS[f])) {
-              Tensor to = activations.get(FieldMask.FIELDS[f]).rows(load.at, load.count);
-              bytes += to.sizeBytes();
-              last = copies.upload(from, part.fieldOffset(f, count, load.row), to, after);
-            }
-          }
-        }
-      } finally {
-        try {
-          last.await();
-        } finally {
-          held.forEach(HostBlock::close);
-        }
+    void start(int newLayer) {
+      if (layer == newLayer) {
+        return;
       }
-      measured.add(new Measured(bytes, System.nanoTime() - start));
+      layer = newLayer;
+      List<HostLoads.Load> all = new ArrayList<>();
+      int at = 0;
+      for (LoggedRows stretch : rows) {
+        int count = stretch.count();
+        all.add(HostLoads.keysAndValues(
+            stretch, newLayer, keys.rows(at, count), values.rows(at, count)));
+        at += count;
+      }
+      loaded = loads.start(all);
     }
 
-    void await() {
-      try {
-        loaded.join();
-      } catch (CompletionException e) {
-        if (e.getCause() instanceof LostActivationsException lost) {
-          throw lost;
-        }
-        throw e;
+    void await(int wantedLayer) {
+      if (layer != wantedLayer) {
+        throw new IllegalStateException(
+            "Keys and values of layer " + layer + " were loaded, not of " + wantedLayer);
+      }
+      LoggedReader.await(loaded);
+    }
+
+    void copy(int wantedLayer, Tensor toKeys, Tensor toValues) {
+      await(wantedLayer);
+      int at = 0;
+      for (LoggedRows stretch : rows) {
+        int count = stretch.count();
+        ops.copy(keys.rows(at, count), toKeys.rows(stretch.firstRow(), count));
+        ops.copy(values.rows(at, count), toValues.rows(stretch.firstRow(), count));
+        at += count;
       }
     }
 
     void close() {
       loaded.handle((done, failed) -> null).join();
-      activations.close();
       keys.close();
       values.close();
     }
   }
 
-  /** A block to be loaded, as the engine thread knew it. */
-  private static final class Load {
-    private final Logged logged;
-    private final long blockId;
-    private final int mask;
-    private final int row;
-    private final int at;
-    private final int count;
-    private final Set<Field> fields;
+  /** One load of activations. */
+  private record Read(int layer, Part part, Set<Field> fields) {}
 
-    Load(LoggedRows rows, int at, int layer, Set<Field> fields) {
-      this.logged = rows.logged();
-      this.blockId = logged.onHost() ? logged.hostBlockId(layer) : -1;
-      this.mask = logged.onHost() ? logged.hostFieldMask(layer) : 0;
-      this.row = logged.row(rows.from());
-      this.at = at;
-      this.count = rows.count();
-      this.fields = fields;
+  /** What one half of backward reads, part after part: one is read while the next is loaded. */
+  private final class Ring {
+    private static final int BUFFERS = 2;
+
+    private final List<Read> reads;
+    private final List<Activations> buffers = new ArrayList<>();
+    private final List<CompletableFuture<Void>> loaded = new ArrayList<>();
+    private int started;
+    private int released;
+
+    Ring(Half half, List<Read> reads, int rows) {
+      this.reads = reads;
+      Set<Field> any = EnumSet.noneOf(Field.class);
+      reads.forEach(read -> any.addAll(read.fields));
+      for (int i = 0; i < BUFFERS; i++) {
+        buffers.add(Activations.allocate(
+            scope.child(half == Half.OUTPUT ? "loaded activations" : "loaded inputs"),
+            config,
+            rows,
+            any));
+        loaded.add(CompletableFuture.completedFuture(null));
+      }
+      fill();
+    }
+
+    private void fill() {
+      while (started < reads.size() && started < released + BUFFERS) {
+        Read read = reads.get(started);
+        LoggedRows stretch = stretches.get(read.part.stretch());
+        Activations to = buffers.get(started % BUFFERS).rows(0, read.part.count());
+        loaded.set(
+            started % BUFFERS,
+            loads.start(List.of(HostLoads.activations(
+                stretch, read.layer, read.part.from(), to.only(read.fields)))));
+        started++;
+      }
+    }
+
+    boolean isReady() {
+      return loaded.get(released % BUFFERS).isDone();
+    }
+
+    Activations head(int layer, Part part) {
+      Read read = reads.get(released);
+      if (read.layer != layer || !read.part.equals(part)) {
+        throw new IllegalStateException(
+            "Backward asks for " + part + " of layer " + layer + "; next is " + read);
+      }
+      await(loaded.get(released % BUFFERS));
+      return buffers.get(released % BUFFERS).rows(0, part.count()).only(read.fields);
+    }
+
+    void release() {
+      released++;
+      fill();
+    }
+
+    void close() {
+      loaded.forEach(load -> load.handle((done, failed) -> null).join());
+      buffers.forEach(Activations::close);
     }
   }
 }

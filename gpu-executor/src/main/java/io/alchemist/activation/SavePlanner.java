@@ -4,13 +4,16 @@ import io.alchemist.activation.CostModel.Amount;
 import io.alchemist.activation.CostModel.Work;
 import io.alchemist.cache.BlockLayout;
 import io.alchemist.cache.Slab;
+import io.alchemist.model.Activations;
 import io.alchemist.model.Activations.Field;
 import io.alchemist.model.BackwardNeeds;
 import io.alchemist.model.SavePlan;
+import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ModelConfig;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -25,19 +28,26 @@ public final class SavePlanner {
   private final BlockLayout layout;
   private final List<BackwardNeeds> needs;
   private final List<Set<Field>> promptFields;
+  private final int partRows;
 
   /**
    * For passes of one model.
    *
    * @param needs what backward reads of each layer
+   * @param partRows rows that backward computes, and has loaded, at a time
    */
   public SavePlanner(
-      CostModel costs, ModelConfig config, BlockLayout layout, List<BackwardNeeds> needs) {
+      CostModel costs,
+      ModelConfig config,
+      BlockLayout layout,
+      List<BackwardNeeds> needs,
+      int partRows) {
     this.costs = costs;
     this.config = config;
     this.layout = layout;
     this.needs = List.copyOf(needs);
     this.promptFields = BackwardNeeds.promptFields(needs);
+    this.partRows = partRows;
   }
 
   /**
@@ -71,46 +81,38 @@ public final class SavePlanner {
   /** Chooses for each layer, from the last to the first, what lets its backward end earliest. */
   public Choice choose(Pass pass) {
     int layers = config.layers();
-    List<Set<Field>> load = new ArrayList<>();
+    List<Set<Field>> chosen = new ArrayList<>();
     for (int layer = 0; layer < layers; layer++) {
-      load.add(EnumSet.allOf(Field.class));
+      chosen.add(EnumSet.allOf(Field.class));
     }
     if (!costs.isKnown()) {
-      return new Choice(load, Double.NaN);
+      return new Choice(chosen, Double.NaN);
     }
-    double now = (layers - 1) * costs.seconds(Work.FORWARD, pass.forward())
+    double forward = (layers - 1) * costs.seconds(Work.FORWARD, pass.forward())
         + costs.seconds(Work.FORWARD, pass.lastForward());
-    double loadBegins = now;
-    now += costs.seconds(Work.LOSS, new Amount(pass.lossRows(), 0, 0));
-    double loaderFree = loadBegins;
+    Pipeline pipeline =
+        Pipeline.startedAt(forward, parts(pass.logged()), loadedShare(pass), inputShare());
+    pipeline = pipeline.computed(costs.seconds(Work.LOSS, new Amount(pass.lossRows(), 0, 0)));
     for (int layer = layers - 1; layer >= 0; layer--) {
       Amount amount = layer == layers - 1 ? pass.lastBackward() : pass.backward();
       double compute = costs.seconds(Work.BACKWARD, amount) + restoreOwn(layer, pass);
-      double bestEnd = Double.POSITIVE_INFINITY;
-      double bestLoaded = loaderFree;
-      double bestBegin = now;
+      Pipeline best = null;
       for (SavePlan plan : SavePlan.values()) {
         Set<Field> fields = plan.fields(promptFields.get(layer));
         if (!canRestore(layer, fields, pass.logged())) {
           continue;
         }
-        double loaded = Math.max(loadBegins, loaderFree)
-            + costs.loadSeconds(hostBytes(layer, fields, pass.logged()));
-        double begin = Math.max(now, loaded);
-        double end = begin + compute + restoreLogged(layer, fields, pass.logged());
-        if (end < bestEnd) {
-          bestEnd = end;
-          bestLoaded = loaded;
-          bestBegin = begin;
-          load.set(layer, fields);
+        Pipeline after = pipeline.layer(
+            compute + restoreLogged(layer, fields, pass.logged()),
+            loadSeconds(layer, fields, pass.logged()));
+        if (best == null || after.now() < best.now()) {
+          best = after;
+          chosen.set(layer, fields);
         }
       }
-      // The layer below is loaded while this one is computed.
-      loadBegins = bestBegin;
-      loaderFree = bestLoaded;
-      now = bestEnd;
+      pipeline = Objects.requireNonNull(best, "what was recorded by a plan can be restored by it");
     }
-    return new Choice(load, now);
+    return new Choice(chosen, pipeline.now());
   }
 
   private double restoreOwn(int layer, Pass pass) {
@@ -146,17 +148,57 @@ public final class SavePlanner {
     return true;
   }
 
-  private long hostBytes(int layer, Set<Field> wanted, List<LoggedRows> logged) {
+  /** Parts in which what is on the host is loaded. */
+  private int parts(List<LoggedRows> logged) {
+    return logged.stream()
+        .filter(rows -> !rows.onDevice())
+        .mapToInt(rows -> (rows.count() + partRows - 1) / partRows)
+        .sum();
+  }
+
+  private static double loadedShare(Pass pass) {
+    long loaded = pass.logged().stream()
+        .filter(rows -> !rows.onDevice())
+        .mapToLong(LoggedRows::count)
+        .sum();
+    return (double) loaded
+        / Math.max(1, pass.backward().active() + pass.backward().idle());
+  }
+
+  /** Share of a layer's backward that is its second half, by the operations in it. */
+  private double inputShare() {
+    double input = 0;
+    double all = 0;
+    for (LinearLayer linear : LinearLayer.values()) {
+      double flops = (double) linear.inputs(config) * linear.outputs(config);
+      all += flops;
+      input += switch (linear) {
+        case Q, K, V -> flops;
+        case O, GATE, UP, DOWN -> 0;
+      };
+    }
+    return input / all;
+  }
+
+  private double loadSeconds(int layer, Set<Field> wanted, List<LoggedRows> logged) {
+    int parts = parts(logged);
+    if (parts == 0) {
+      return 0;
+    }
+    boolean last = layer == config.layers() - 1;
     long bytes = 0;
     for (LoggedRows rows : logged) {
       if (!rows.onDevice()) {
-        for (Field field : kept(rows, layer, wanted)) {
-          bytes += field.bytesPerRow(config) * rows.count();
-        }
-        bytes += 2L * layout.kvRowBytes() * rows.count();
+        Set<Field> kept = kept(rows, layer, wanted);
+        long perRow = 2L * layout.kvRowBytes();
+        // The input is read by the second half, and by the first where others are made of it.
+        perRow += kept.contains(Field.X) ? Field.X.bytesPerRow(config) : 0;
+        perRow += last ? 0 : Activations.bytesPerRow(config, needs.get(layer).readByOutput(kept));
+        bytes += perRow * rows.count();
       }
     }
-    return bytes;
+    // Keys and values, and each part for each half.
+    return costs.loadSeconds(bytes, 1 + (last ? 1 : 2) * parts);
   }
 
   /** What there is of a stretch for the backward of a layer, where {@code loaded} is loaded from the host. */

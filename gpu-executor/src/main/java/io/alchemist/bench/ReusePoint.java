@@ -28,20 +28,20 @@ final class ReusePoint {
     this.tokens = (double) point.examples() * point.tokens();
   }
 
-  void recomputed(GradientReport report, long peakBytes) {
-    recompute.add(report.busyNanos() * 1e-9);
+  void recomputed(GradientReport report, double seconds, long peakBytes) {
+    recompute.add(seconds);
     forward.add(report.forwardNanos() * 1e-9);
     backward.add(report.backwardNanos() * 1e-9);
     peakRecompute = Math.max(peakRecompute, peakBytes);
   }
 
-  void checkpointed(GradientReport report, long peakBytes) {
-    checkpoint.add(report.busyNanos() * 1e-9);
+  void checkpointed(double seconds, long peakBytes) {
+    checkpoint.add(seconds);
     peakCheckpoint = Math.max(peakCheckpoint, peakBytes);
   }
 
-  void reused(GradientReport report, long peakBytes) {
-    reuse.add(report.busyNanos() * 1e-9);
+  void reused(GradientReport report, double seconds, long peakBytes) {
+    reuse.add(seconds);
     predicted.add(report.predictedNanos() * 1e-9);
     share = report.reusedShare();
     peakReuse = Math.max(peakReuse, peakBytes);

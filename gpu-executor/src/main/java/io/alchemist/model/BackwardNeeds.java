@@ -102,6 +102,24 @@ public record BackwardNeeds(
     return fields;
   }
 
+  /** What {@link Transformer#backwardOutput} alone reads of rows whose output has a gradient. */
+  public Set<Field> outputFields() {
+    Set<Field> fields = fields(true);
+    fields.remove(Field.X);
+    return fields;
+  }
+
+  /** What of {@code kept} is read for {@link Transformer#backwardOutput}: the input only where others are made of it. */
+  public Set<Field> readByOutput(Set<Field> kept) {
+    Set<Field> missing = missing(outputFields(), kept);
+    Set<Field> read = EnumSet.noneOf(Field.class);
+    read.addAll(kept);
+    if (!isFromInput(missing)) {
+      read.remove(Field.X);
+    }
+    return read;
+  }
+
   /** What has to be computed again: what is needed and not kept, and what that is made of. */
   public static Set<Field> missing(Set<Field> needed, Set<Field> kept) {
     Set<Field> missing = EnumSet.noneOf(Field.class);
@@ -126,7 +144,10 @@ public record BackwardNeeds(
 
   /** Whether {@code missing} can be computed from what was kept. */
   public static boolean canRestore(Set<Field> missing, Set<Field> kept) {
-    boolean fromInput = missing.contains(Field.Q) || missing.contains(Field.MID);
-    return !fromInput || kept.contains(Field.X);
+    return !isFromInput(missing) || kept.contains(Field.X);
+  }
+
+  private static boolean isFromInput(Set<Field> missing) {
+    return missing.contains(Field.Q) || missing.contains(Field.MID);
   }
 }

@@ -4,7 +4,7 @@ import io.alchemist.activation.CostModel;
 import io.alchemist.activation.CostModel.Amount;
 import io.alchemist.activation.CostModel.Work;
 import io.alchemist.activation.LoggedReader;
-import io.alchemist.activation.LoggedReader.Want;
+import io.alchemist.activation.LoggedReader.Half;
 import io.alchemist.model.Activations;
 import io.alchemist.model.Activations.Field;
 import io.alchemist.model.AttentionGradients;
@@ -92,7 +92,6 @@ final class MicroBatchPass implements AutoCloseable {
     private final AttentionGradients gradients;
     private final Activations restored;
     private final Workspace work;
-    private List<Activations> logged = List.of();
     private long layerNanos;
 
     Backward(AttentionGradients gradients, Activations restored, Workspace work) {
@@ -173,7 +172,7 @@ final class MicroBatchPass implements AutoCloseable {
     values = floats("values", batch.rows(), config.kvDim());
     output = floats("output", predicting, config.hiddenSize());
     d = floats("gradient", batch.rows(), config.hiddenSize());
-    logged.prefetch(0, Want.KEYS_AND_VALUES);
+    logged.prefetchKeysAndValues(0);
   }
 
   /** Fields that some layer doesn't keep. */
@@ -219,9 +218,15 @@ final class MicroBatchPass implements AutoCloseable {
   boolean isReady() {
     return switch (nextSlice()) {
       case PLAN, LOSS -> true;
-      case FORWARD -> logged.isReady(forwarded, Want.KEYS_AND_VALUES);
-      case BACKWARD, BACKWARD_INPUT -> step > 0 || logged.isReady(layer, Want.EVERYTHING);
+      case FORWARD -> logged.hasKeysAndValues(forwarded);
+      case BACKWARD -> (step > 0 || logged.hasKeysAndValues(layer)) && isLoaded(Half.OUTPUT);
+      case BACKWARD_INPUT -> isLoaded(Half.INPUT);
     };
+  }
+
+  private boolean isLoaded(Half half) {
+    Piece piece = piece();
+    return piece.stretch() < 0 || logged.isReady(half, layer, piece.part());
   }
 
   /** Runs the next slice. */
@@ -243,14 +248,14 @@ final class MicroBatchPass implements AutoCloseable {
 
   private void forwardLayer(int at) {
     boolean last = at == config.layers() - 1;
-    logged.prefetch(at + 1, Want.KEYS_AND_VALUES);
     Activations a = recorded.get(at).or(passing);
-    logged.await(at);
+    logged.awaitKeysAndValues(at);
     long start = System.nanoTime();
     if (at == 0) {
       model.embed(weights, ids.view(0, 1, batch.newRows()), a.x());
     }
     logged.keysAndValues(at, keys, values);
+    logged.prefetchKeysAndValues(at + 1);
     Tensor y = last ? output : recorded.get(at + 1).or(passing).x();
     model.forward(at, weights, last ? lastForward : forward, a, rowsOfThisPass(), y, forwardWork);
     ops.copy(keys.rows(0, batch.newRows()), newKeys.get(at));
@@ -259,7 +264,8 @@ final class MicroBatchPass implements AutoCloseable {
     if (last) {
       closeForward();
       if (gradient != null) {
-        logged.prefetch(at, Want.EVERYTHING);
+        logged.beginBackward(
+            pieces.stream().filter(p -> p.stretch() >= 0).map(Piece::part).toList());
       }
     }
   }
@@ -335,14 +341,24 @@ final class MicroBatchPass implements AutoCloseable {
     ParameterSet into =
         Objects.requireNonNull(gradient, "a pass for the loss alone goes no way back");
     Backward way = back == null ? beginBackward() : back;
+    Half half = step < outputs() ? Half.OUTPUT : Half.INPUT;
+    Activations kept = kept(half);
     if (step == 0) {
-      logged.await(layer);
+      logged.awaitKeysAndValues(layer);
     }
     long start = System.nanoTime();
     if (step == 0) {
       beginLayer(way);
     }
-    long restoring = step < outputs() ? backwardOutput(way, into) : backwardInput(way, into);
+    long restoring = 0;
+    if (half == Half.OUTPUT) {
+      restoring = backwardOutput(way, kept, into);
+    } else {
+      backwardInput(way, kept, into);
+    }
+    if (piece().stretch() >= 0) {
+      logged.release(half, layer, piece().part());
+    }
     step++;
     boolean layerDone = step == outputs() + (needs.get(layer).projections() ? pieces.size() : 0);
     if (layerDone && layer == 0) {
@@ -354,7 +370,6 @@ final class MicroBatchPass implements AutoCloseable {
       boolean last = layer == config.layers() - 1;
       costs.observe(Work.BACKWARD, batch.backward(last), way.layerNanos);
       way.layerNanos = 0;
-      way.logged = List.of();
       layer--;
       step = 0;
     }
@@ -363,7 +378,7 @@ final class MicroBatchPass implements AutoCloseable {
   private Backward beginBackward() {
     Set<Field> missing = EnumSet.noneOf(Field.class);
     for (int l = 0; l < config.layers(); l++) {
-      Set<Field> needed = needs.get(l).fields(true);
+      Set<Field> needed = needs.get(l).outputFields();
       missing.addAll(BackwardNeeds.missing(needed, recorded.get(l).kept()));
       for (int s = 0; s < batch.logged().size() && l < config.layers() - 1; s++) {
         missing.addAll(BackwardNeeds.missing(needed, logged.kept(s, l)));
@@ -379,17 +394,16 @@ final class MicroBatchPass implements AutoCloseable {
   }
 
   private void beginLayer(Backward way) {
-    logged.prefetch(layer - 1, Want.EVERYTHING);
     logged.tell(costs);
     logged.keysAndValues(layer, keys, values);
+    logged.prefetchKeysAndValues(layer - 1);
     ops.copy(newKeys.get(layer), keys.rows(0, batch.newRows()));
     ops.copy(newValues.get(layer), values.rows(0, batch.newRows()));
-    way.logged = logged.activations(layer);
     model.beginBackward(way.gradients);
   }
 
   /** Returns the time that restoring took. */
-  private long backwardOutput(Backward way, ParameterSet into) {
+  private long backwardOutput(Backward way, Activations kept, ParameterSet into) {
     Piece piece = piece();
     RowBlock block = piece.block();
     long start = System.nanoTime();
@@ -398,8 +412,8 @@ final class MicroBatchPass implements AutoCloseable {
         weights,
         block,
         positions.view(block.firstRow(), 1, block.rows()),
-        needs.get(layer).fields(true),
-        kept(way, piece),
+        needs.get(layer).outputFields(),
+        kept,
         way.restored.rows(0, block.rows()),
         rowsOfThisPass(),
         way.work);
@@ -418,7 +432,7 @@ final class MicroBatchPass implements AutoCloseable {
     return restoring;
   }
 
-  private long backwardInput(Backward way, ParameterSet into) {
+  private void backwardInput(Backward way, Activations kept, ParameterSet into) {
     Piece piece = piece();
     RowBlock block = layer == config.layers() - 1 ? piece.lastBlock() : piece.block();
     model.backwardInput(
@@ -427,18 +441,19 @@ final class MicroBatchPass implements AutoCloseable {
         needs.get(layer),
         block,
         positions.view(block.firstRow(), 1, block.rows()),
-        kept(way, piece),
+        kept,
         d.rows(block.firstRow(), block.rows()),
         way.gradients,
         into,
         way.work);
-    return 0;
   }
 
-  /** What there is of a piece's activations. */
-  private Activations kept(Backward way, Piece piece) {
-    Activations rows = piece.stretch() < 0 ? recorded.get(layer) : way.logged.get(piece.stretch());
-    return rows.rows(piece.from(), piece.block().rows());
+  /** What there is of the activations of the piece at hand; waits for it. */
+  private Activations kept(Half half) {
+    Piece piece = piece();
+    return piece.stretch() < 0
+        ? recorded.get(layer).rows(piece.from(), piece.block().rows())
+        : logged.activations(half, layer, piece.part());
   }
 
   /** Keys and values of the layer at hand: the same memory for each, filled anew. */

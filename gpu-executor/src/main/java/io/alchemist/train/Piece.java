@@ -1,5 +1,6 @@
 package io.alchemist.train;
 
+import io.alchemist.activation.LoggedReader;
 import io.alchemist.model.RowBlock;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
@@ -17,6 +18,11 @@ import java.util.List;
  */
 record Piece(RowBlock block, int stretch, int from, boolean predicts, RaggedRuns runs)
     implements AutoCloseable {
+
+  /** How a reader of logged stretches knows these rows. */
+  LoggedReader.Part part() {
+    return new LoggedReader.Part(stretch, from, block.rows());
+  }
 
   /** The same rows in the last layer, where the others have no gradient on their output. */
   RowBlock lastBlock() {

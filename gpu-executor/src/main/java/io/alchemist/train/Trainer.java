@@ -111,9 +111,9 @@ public final class Trainer implements AutoCloseable {
     this.onReady = onReady;
     this.needs = BackwardNeeds.ofLayers(model.config(), trained);
     this.costs = new CostModel(model.config());
-    this.planner = new SavePlanner(costs, model.config(), layout, needs);
     boolean weightsTrained = trained.stream().anyMatch(id -> id.kind() == ParameterId.Kind.WEIGHT);
     this.sliceRows = weightsTrained ? WEIGHT_SLICE_ROWS : SLICE_ROWS;
+    this.planner = new SavePlanner(costs, model.config(), layout, needs, sliceRows);
     this.crossEntropy = new CrossEntropy(ops, scope, config.maxLogits());
   }
 
@@ -394,6 +394,7 @@ public final class Trainer implements AutoCloseable {
           host,
           layout,
           planned.logged(),
+          needs,
           planned.choice().load(),
           loader,
           onReady);

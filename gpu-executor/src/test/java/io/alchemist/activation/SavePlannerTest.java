@@ -30,6 +30,7 @@ class SavePlannerTest {
       "llama", 1000, 4096, 4, 32, 8, 128, 14_336, 1e-5f, RopeConfig.plain(500_000), 8192, false);
 
   private static final int ROWS = 1000;
+  private static final int PART_ROWS = 512;
   private static final double FORWARD_ROW = 1e-6;
   private static final double BACKWARD_ROW = 1.1e-6;
   private static final Amount NEW = new Amount(1, 0, ROWS);
@@ -49,7 +50,8 @@ class SavePlannerTest {
         costs,
         MODEL,
         new BlockLayout(rowBytes, MODEL.kvDim() * 4),
-        BackwardNeeds.ofLayers(MODEL, Set.copyOf(ParameterId.ofModel(MODEL))));
+        BackwardNeeds.ofLayers(MODEL, Set.copyOf(ParameterId.ofModel(MODEL))),
+        PART_ROWS);
   }
 
   private void learnCompute() {
