@@ -78,8 +78,7 @@ public final class AdapterOptimizer implements AutoCloseable {
    * @throws IllegalArgumentException when either is of another shape; nothing has changed then, if it is the adapter
    */
   public void restore(AdapterData adapter, @Nullable OptimizerState state) {
-    AdapterTransfer.write(ops, adapter, spec, model, optimizer.values());
-    optimizer.restart();
+    optimizer.restart(values -> AdapterTransfer.write(ops, adapter, spec, model, values));
     if (state != null) {
       optimizer.restore(state, spec, model);
     }

@@ -161,7 +161,7 @@ public final class Engine implements AutoCloseable {
       this.loop = new EngineLoop(
           "alchemist-engine",
           server,
-          learner == null ? null : learner.trainer(),
+          learner,
           mover,
           arena,
           budget,
@@ -357,9 +357,14 @@ public final class Engine implements AutoCloseable {
         .thenCompose(report -> report);
   }
 
-  /** Updates the weights with the mean gradient and publishes them. */
+  /**
+   * Updates the weights with the mean gradient and publishes them. Like everything in training this runs in slices between
+   * serving's steps, which go on with the version before. Until it has ended, no other step, {@link #takeGradient},
+   * {@link #publish} or {@link #rollBack} is taken on.
+   */
+  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<TrainingStep> step() {
-    return loop.call(() -> learning().step());
+    return loop.call(() -> learning().step()).thenCompose(step -> step);
   }
 
   /**
@@ -418,14 +423,16 @@ public final class Engine implements AutoCloseable {
     return loop.call(() -> learning().takeGradient());
   }
 
-  /** The adapter as trained so far. */
+  /** The adapter as trained so far, the step under way included. */
+  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<AdapterData> adapter() {
-    return loop.call(() -> learning().adapter());
+    return loop.call(() -> learning().adapter()).thenCompose(adapter -> adapter);
   }
 
-  /** The whole model as trained so far; for engines that train all of it. */
+  /** The whole model as trained so far, the step under way included; for engines that train all of it. */
+  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<WeightSource> trainedModel() {
-    return loop.call(() -> learning().wholeModel());
+    return loop.call(() -> learning().wholeModel()).thenCompose(model -> model);
   }
 
   /**
@@ -537,7 +544,7 @@ public final class Engine implements AutoCloseable {
         host.diskBytes(),
         ops.memory().usedBytes(),
         ops.memory().peakBytes(),
-        learner == null ? 0 : learner.trainer().jobs(),
+        learner == null ? 0 : learner.jobs(),
         learner == null ? 0 : learner.trainer().memory().peakBytes(),
         learner == null ? GradientReport.NOTHING : learner.trainer().total(),
         learner == null ? 0 : learner.steps(),
@@ -549,6 +556,10 @@ public final class Engine implements AutoCloseable {
   /** Runs something on the engine thread with its parts; for this package's tests and benchmarks. */
   <T> CompletableFuture<T> inspect(Function<Engine, T> action) {
     return loop.call(() -> action.apply(this));
+  }
+
+  WeightStore store() {
+    return store;
   }
 
   PrefixTree tree() {

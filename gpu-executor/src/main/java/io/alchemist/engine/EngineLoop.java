@@ -5,8 +5,7 @@ import io.alchemist.cache.Mover;
 import io.alchemist.serve.RequestException;
 import io.alchemist.serve.Server;
 import io.alchemist.serve.Server.StepReport;
-import io.alchemist.train.SliceKind;
-import io.alchemist.train.Trainer;
+import io.alchemist.train.Slice;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -34,7 +33,7 @@ final class EngineLoop implements AutoCloseable {
   private final BlockingQueue<Command<?>> commands = new LinkedBlockingQueue<>(MAX_COMMANDS);
   private final AtomicBoolean woken = new AtomicBoolean();
   private final Server server;
-  private final @Nullable Trainer trainer;
+  private final @Nullable Learner learner;
   private final Mover mover;
   private final DeviceArena arena;
   private final StepBudget budget;
@@ -49,14 +48,14 @@ final class EngineLoop implements AutoCloseable {
   EngineLoop(
       String name,
       Server server,
-      @Nullable Trainer trainer,
+      @Nullable Learner learner,
       Mover mover,
       DeviceArena arena,
       StepBudget budget,
       EngineMetrics metrics,
       Runnable refreshStatus) {
     this.server = server;
-    this.trainer = trainer;
+    this.learner = learner;
     this.mover = mover;
     this.arena = arena;
     this.budget = budget;
@@ -163,8 +162,8 @@ final class EngineLoop implements AutoCloseable {
     // Sequences that got no page wait for training to let go of some: it must go on, whatever the
     // time.
     boolean stalled = server.hasWork() && !busy;
-    if (trainer != null && trainer.isReady()) {
-      busy |= train(trainer, stalled);
+    if (learner != null && learner.isReady()) {
+      busy |= train(learner, stalled);
     } else {
       budget.nothingToTrain(System.nanoTime());
     }
@@ -208,11 +207,11 @@ final class EngineLoop implements AutoCloseable {
   }
 
   /** Slices while they fit; one at most while anything is being served, so that each step is followed by a look. */
-  private boolean train(Trainer ready, boolean stalled) {
+  private boolean train(Learner ready, boolean stalled) {
     boolean any = false;
-    while (ready.isReady() && commands.isEmpty() && (stalled || fits(ready))) {
-      SliceKind kind = ready.nextSlice();
-      int rows = ready.rows();
+    while (!closing && ready.isReady() && commands.isEmpty() && (stalled || fits(ready))) {
+      Slice kind = ready.nextSlice();
+      int rows = ready.nextRows();
       long start = System.nanoTime();
       ready.runSlice();
       long end = System.nanoTime();
@@ -227,8 +226,8 @@ final class EngineLoop implements AutoCloseable {
     return any;
   }
 
-  private boolean fits(Trainer ready) {
-    return budget.allows(ready.nextSlice(), ready.rows(), server.demand(), System.nanoTime());
+  private boolean fits(Learner ready) {
+    return budget.allows(ready.nextSlice(), ready.nextRows(), server.demand(), System.nanoTime());
   }
 
   /** Ends the loop after its current turn and waits for it; then fails what was still asked for. */

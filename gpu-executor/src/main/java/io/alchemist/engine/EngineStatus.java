@@ -23,7 +23,7 @@ import java.util.List;
  * @param diskBytes disk behind it
  * @param deviceBytes device memory in all
  * @param devicePeakBytes the most it was
- * @param trainingJobs queued or under way
+ * @param trainingJobs queued or under way, with the step if there is one
  * @param trainerPeakBytes the most device memory that training took
  * @param trained all examples whose gradient was added up
  * @param steps updates of the weights

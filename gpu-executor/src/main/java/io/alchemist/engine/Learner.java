@@ -7,25 +7,34 @@ import io.alchemist.train.GradientReport;
 import io.alchemist.train.GradientSum;
 import io.alchemist.train.Optimizer;
 import io.alchemist.train.Reuse;
+import io.alchemist.train.Slice;
 import io.alchemist.train.Trainer;
 import io.alchemist.train.TrainingExample;
 import io.alchemist.weights.AdapterData;
 import io.alchemist.weights.AdapterTransfer;
+import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.NewVersion;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.ParameterSource;
 import io.alchemist.weights.Trainable;
 import io.alchemist.weights.WeightSource;
 import io.alchemist.weights.WeightStore;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
-/** Learning on one engine: adds gradients up, steps, publishes. Engine thread. */
+/**
+ * Learning on one engine: adds gradients up, steps, publishes. Runs in slices, those of a step before those of any job; until a
+ * step has ended, whoever asks for the values waits, and whoever would change them or the sum is refused. Engine thread.
+ */
 final class Learner implements AutoCloseable {
   private final Ops ops;
   private final MemoryScope scope;
@@ -35,10 +44,11 @@ final class Learner implements AutoCloseable {
   private final Trainer trainer;
   private final Optimizer optimizer;
   private final GradientSum sum;
-  /** The values of versions one can roll back to. */
-  private final NavigableMap<Long, Map<ParameterId, float[]>> snapshots = new TreeMap<>();
+  /** The values of versions one can roll back to, one array a part. */
+  private final NavigableMap<Long, List<float[]>> snapshots = new TreeMap<>();
 
   private final boolean keepsVersions;
+  private @Nullable Update update;
   private double lastLoss = Double.NaN;
   private int steps;
 
@@ -62,7 +72,7 @@ final class Learner implements AutoCloseable {
     this.sum = new GradientSum(values.zerosLike(ops, scope, "gradient"));
     if (trainable instanceof Trainable.Adapter) {
       // Requests must be served with the adapter in place, or what they log has no gradient for it.
-      publish();
+      publish(store.nextVersion());
     }
   }
 
@@ -73,6 +83,64 @@ final class Learner implements AutoCloseable {
   GradientSum sum() {
     return sum;
   }
+
+  // ---- slices
+
+  /** Jobs queued or under way, with the step if there is one. */
+  int jobs() {
+    return trainer.jobs() + (update == null ? 0 : 1);
+  }
+
+  /** Whether {@link #runSlice} has something to do and would not wait for the host. */
+  boolean isReady() {
+    return update != null || trainer.isReady();
+  }
+
+  /** What the next slice does. */
+  Slice nextSlice() {
+    return update == null ? trainer.nextSlice() : update.nextSlice();
+  }
+
+  /** Rows that the next slice computes; of a step, elements. */
+  int nextRows() {
+    return update == null ? trainer.rows() : update.nextElements();
+  }
+
+  /** Runs one slice. What fails is told to whoever waits for it. */
+  void runSlice() {
+    Update running = update;
+    if (running == null) {
+      trainer.runSlice();
+    } else if (running.runSlice()) {
+      update = null;
+      end(running);
+    }
+  }
+
+  private void end(Update ended) {
+    Throwable failure = ended.failure();
+    if (failure == null) {
+      try {
+        ended.done().complete(publish(ended));
+        return;
+      } catch (RuntimeException | Error e) { // whoever waits must be told, whatever it was
+        failure = e;
+      }
+    }
+    ended.close();
+    ended.done().completeExceptionally(failure);
+  }
+
+  private TrainingStep publish(Update made) {
+    long version = store.nextVersion();
+    made.next().publish(version);
+    keep(version, made.copy());
+    lastLoss = made.batch().meanLoss();
+    steps++;
+    return new TrainingStep(version, steps, made.batch(), made.gradientNorm());
+  }
+
+  // ---- what one can ask for
 
   /** Updates made. */
   int steps() {
@@ -94,7 +162,7 @@ final class Learner implements AutoCloseable {
 
   /** Adds the gradient of examples up and steps as soon as that is done, before anything else is added. */
   CompletableFuture<TrainingStep> train(List<TrainingExample> examples) {
-    return accumulate(examples, Reuse.LOGGED).thenApply(report -> step());
+    return accumulate(examples, Reuse.LOGGED).thenCompose(report -> step());
   }
 
   CompletableFuture<GradientReport> accumulate(List<TrainingExample> examples, Reuse reuse) {
@@ -130,7 +198,7 @@ final class Learner implements AutoCloseable {
 
   /** Keeps an adapter as a draft. */
   void stage(long number, AdapterData data) {
-    try (ParameterSet values = optimizer.values().zerosLike(ops, scope, "draft")) {
+    try (ParameterSet values = sum.gradient().zerosLike(ops, scope, "draft")) {
       AdapterTransfer.write(ops, data, adapterConfig().spec(), model, values);
       store.stage(number, adapterConfig().spec(), values);
     }
@@ -142,73 +210,86 @@ final class Learner implements AutoCloseable {
 
   /** Hands over what was added up and begins a new sum. */
   HostGradient takeGradient() {
-    requireWholeSum();
+    requireNothingUnderWay();
     HostGradient taken = new HostGradient(hostCopy(sum.gradient()), sum.report());
     sum.clear(ops);
     return taken;
   }
 
-  /** Steps with what was added up, publishes the new version and begins a new sum. */
-  TrainingStep step() {
-    requireWholeSum();
-    GradientReport batch = sum.report();
-    if (batch.examples() == 0) {
+  /** Steps with what was added up, publishes the new version and begins a new sum; in slices, which come next. */
+  CompletableFuture<TrainingStep> step() {
+    requireNothingUnderWay();
+    if (sum.report().examples() == 0) {
       throw new IllegalStateException(
           "No gradient has been added up since the last step; add examples first.");
     }
-    try {
-      double norm = optimizer.step(sum.gradient(), batch.weight());
-      lastLoss = batch.meanLoss();
-      steps++;
-      return new TrainingStep(publish(), steps, batch, norm);
-    } finally {
-      sum.clear(ops);
-    }
+    Update begun = new Update(ops, optimizer, sum, trainable, store, keepsVersions);
+    update = begun;
+    return begun.done();
   }
 
-  private void requireWholeSum() {
+  private void requireNothingUnderWay() {
+    if (update != null) {
+      throw new IllegalStateException("A step is under way, which uses the gradient and changes"
+          + " the values. Wait for its result first.");
+    }
     if (trainer.isAddingTo(sum)) {
       throw new IllegalStateException("A training job is under way, so the gradient is not whole."
           + " Wait for the job's report first.");
     }
   }
 
-  AdapterData adapter() {
-    return AdapterTransfer.read(ops, adapterConfig().spec(), optimizer.values());
+  CompletableFuture<AdapterData> adapter() {
+    LoraSpec spec = adapterConfig().spec();
+    return whole(() -> AdapterTransfer.read(ops, spec, optimizer.values()));
+  }
+
+  /** Reads values when the step under way has ended, however it did. */
+  private <T> CompletableFuture<T> whole(Supplier<T> read) {
+    return update == null
+        ? CompletableFuture.completedFuture(read.get())
+        : update.done().handle((step, failure) -> read.get());
   }
 
   /** Takes over an adapter's values and publishes them. */
   long load(AdapterData data) {
-    copyIn(data);
-    return publish();
+    long version = store.nextVersion();
+    load(version, data);
+    return version;
   }
 
   /** Likewise under a number that was given elsewhere. */
   void load(long version, AdapterData data) {
     store.checkNew(version);
     copyIn(data);
-    published(store
-        .publishAdapter(version, adapterConfig().spec(), optimizer.values())
-        .version());
+    publish(version);
   }
 
   private void copyIn(AdapterData data) {
-    requireWholeSum();
-    AdapterTransfer.write(ops, data, adapterConfig().spec(), model, optimizer.values());
-    optimizer.restart();
+    requireNothingUnderWay();
+    LoraSpec spec = adapterConfig().spec();
+    optimizer.restart(values -> AdapterTransfer.write(ops, data, spec, model, values));
     sum.clear(ops);
   }
 
-  private long publish() {
-    return published(trainable.publish(store, optimizer.values()).version());
+  /** Publishes the values as they are, at once. */
+  private void publish(long version) {
+    ParameterSet values = optimizer.values();
+    try (NewVersion next = trainable.newVersion(store)) {
+      next.putAll(values);
+      next.publish(version);
+    }
+    List<float[]> copy = keepsVersions
+        ? values.parts().stream().map(part -> ops.read(part.of(values))).toList()
+        : List.of();
+    keep(version, copy);
   }
 
-  private long published(long version) {
+  private void keep(long version, List<float[]> copy) {
     if (keepsVersions) {
-      snapshots.put(version, hostCopy(optimizer.values()));
+      snapshots.put(version, copy);
       snapshots.keySet().retainAll(store.versions());
     }
-    return version;
   }
 
   private Map<ParameterId, float[]> hostCopy(ParameterSet set) {
@@ -219,29 +300,31 @@ final class Learner implements AutoCloseable {
 
   /** Makes a kept version live again; training goes on from its values, and what was added up is dropped. */
   void rollBack(long version) {
-    requireWholeSum();
-    Map<ParameterId, float[]> values = snapshots.get(version);
-    if (values == null && keepsVersions && store.versions().contains(version)) {
+    requireNothingUnderWay();
+    List<float[]> copy = snapshots.get(version);
+    if (copy == null && keepsVersions && store.versions().contains(version)) {
       throw new IllegalArgumentException(
           "Training can't go back to version " + version + ": its values are kept of "
               + snapshots.keySet() + " only. Roll back to one of these, or keep more versions.");
     }
     store.rollBack(version);
-    if (values == null) {
+    if (copy == null) {
       return; // without kept versions there is only the live one
     }
-    values.forEach((id, from) -> ops.upload(from, optimizer.values().tensor(id)));
-    optimizer.restart();
+    optimizer.restart(values -> {
+      Iterator<float[]> from = copy.iterator();
+      values.parts().forEach(part -> ops.upload(from.next(), part.of(values)));
+    });
     sum.clear(ops);
   }
 
   /** The trained values of a whole model. */
-  WeightSource wholeModel() {
+  CompletableFuture<WeightSource> wholeModel() {
     if (!(trainable instanceof Trainable.WholeModel)) {
       throw new IllegalStateException(
           "This engine trains an adapter: save that, the model's own weights are unchanged.");
     }
-    return new ParameterSource(ops, model, optimizer.values());
+    return whole(() -> new ParameterSource(ops, model, optimizer.values()));
   }
 
   private Trainable.Adapter adapterConfig() {
@@ -254,6 +337,15 @@ final class Learner implements AutoCloseable {
 
   @Override
   public void close() {
+    Update running = update;
+    if (running != null) {
+      update = null;
+      running.close();
+      running
+          .done()
+          .completeExceptionally(
+              new IllegalStateException("The engine was closed before this step was made"));
+    }
     sum.close();
     optimizer.close();
   }

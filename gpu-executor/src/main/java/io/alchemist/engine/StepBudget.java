@@ -3,8 +3,7 @@ package io.alchemist.engine;
 import io.alchemist.activation.TimeModel;
 import io.alchemist.serve.Demand;
 import io.alchemist.serve.Server.StepReport;
-import io.alchemist.train.SliceKind;
-import java.util.EnumMap;
+import io.alchemist.train.Slice;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -41,8 +40,8 @@ final class StepBudget {
   private final TimeModel prefill = new TimeModel(3);
   /** By steps, rows, pairs: reading the weights comes first, whatever the rows. */
   private final TimeModel decode = new TimeModel(3);
-  /** By rows and slices. */
-  private final Map<SliceKind, TimeModel> slices = new EnumMap<>(SliceKind.class);
+  /** By rows, or elements, and slices. */
+  private final Map<Slice, TimeModel> slices = new HashMap<>();
 
   /** How long a step of prefill holds up those who wait for their next token: the longest, by and by forgotten. */
   private double holdUpNanos;
@@ -94,7 +93,7 @@ final class StepBudget {
   }
 
   /** Takes note of a slice over {@code rows} rows. */
-  void sliceTook(SliceKind kind, int rows, long nowNanos, long nanos) {
+  void sliceTook(Slice kind, int rows, long nowNanos, long nanos) {
     trainingNanos += nanos;
     lastSliceNanos = nowNanos;
     if (rows > 0) {
@@ -102,7 +101,7 @@ final class StepBudget {
     }
   }
 
-  private TimeModel model(SliceKind kind) {
+  private TimeModel model(Slice kind) {
     return slices.computeIfAbsent(kind, k -> new TimeModel(2));
   }
 
@@ -117,7 +116,7 @@ final class StepBudget {
   }
 
   /** Whether a slice over {@code rows} rows leaves what serving is asked for in time, or training has waited long enough. */
-  boolean allows(SliceKind kind, int rows, Demand demand, long nowNanos) {
+  boolean allows(Slice kind, int rows, Demand demand, long nowNanos) {
     double waited = nowNanos - lastSliceNanos;
     double patience = targets.trainingPatienceMillis() * 1e6;
     if (firstTokenDueNanos(demand) < nowNanos) {

@@ -13,8 +13,17 @@ import java.util.Map;
  */
 public record StepTimes(long servingNanos, long trainingNanos, Map<String, Double> errors) {
   /** Kinds of steps and slices whose time is predicted. */
-  public static final List<String> KINDS =
-      List.of("prefill", "decode", "plan", "forward", "loss", "backward", "backward_input");
+  public static final List<String> KINDS = List.of(
+      "prefill",
+      "decode",
+      "plan",
+      "forward",
+      "loss",
+      "backward",
+      "backward_input",
+      "norm",
+      "update",
+      "clear");
 
   public StepTimes {
     errors = Map.copyOf(errors);

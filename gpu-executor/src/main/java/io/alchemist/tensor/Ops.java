@@ -62,8 +62,27 @@ public interface Ops extends AutoCloseable {
 
   // ---- linear layers
 
-  /** Lays out a row-major matrix (N, K) for {@link #matmul}; the new weight's memory is taken from {@code scope}. */
-  Weight pack(Tensor matrix, MemoryScope scope, String label);
+  /** Memory for a weight (N, K), undefined until it is packed. */
+  Weight weight(int outputs, int inputs, MemoryScope scope, String label);
+
+  /**
+   * Lays out a row-major matrix (N, K) for {@link #matmul}.
+   *
+   * @param to a weight (N, K), or a slice of one that ends with it or at a multiple of {@link Weight#SLICE_STEP}
+   */
+  void pack(Tensor matrix, Weight to);
+
+  /** Lays out a matrix as a new weight, whose memory is taken from {@code scope}. */
+  default Weight pack(Tensor matrix, MemoryScope scope, String label) {
+    Weight weight = weight(matrix.rows(), matrix.cols(), scope, label);
+    try {
+      pack(matrix, weight);
+      return weight;
+    } catch (RuntimeException e) {
+      weight.close();
+      throw e;
+    }
+  }
 
   /** y = alpha x wᵀ + beta y. x (T, K), w (N, K), y (T, N); beta is 0 or 1, and 0 does not read y. */
   void matmul(float alpha, Tensor x, Weight w, float beta, Tensor y);

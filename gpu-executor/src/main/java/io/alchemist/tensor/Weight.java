@@ -2,7 +2,7 @@ package io.alchemist.tensor;
 
 /**
  * A matrix (outputs, inputs) of a linear layer, in the layout in which the back end multiplies fastest; made by
- * {@link Ops#pack}. Immutable, so it may be read by any number of steps.
+ * {@link Ops#pack}. Not changed after that, so it may be read by any number of steps.
  *
  * @param outputs rows of the matrix
  * @param inputs columns of the matrix

@@ -33,6 +33,11 @@ public final class GradientSum implements AutoCloseable {
   /** Back to zero, for the next batch. */
   public void clear(Ops ops) {
     gradient.clear(ops);
+    restart();
+  }
+
+  /** For the next batch, when the gradient has been set to zero in parts. */
+  public void restart() {
     report = GradientReport.NOTHING;
   }
 

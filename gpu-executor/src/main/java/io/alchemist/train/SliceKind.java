@@ -1,7 +1,7 @@
 package io.alchemist.train;
 
-/** What a slice of training does; slices of one kind take time in proportion to their rows. */
-public enum SliceKind {
+/** What a slice of a job does, to some rows. */
+public enum SliceKind implements Slice {
   /** Chooses the examples of a pass and lays out its rows. */
   PLAN,
   /** One layer forward. */

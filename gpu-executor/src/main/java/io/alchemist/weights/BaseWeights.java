@@ -22,13 +22,19 @@ final class BaseWeights {
     this.scope = scope;
   }
 
+  /** Begins with nothing: each weight is added, and then put. */
+  static BaseWeights empty(MemoryScope parent) {
+    return new BaseWeights(parent.child("base weights"));
+  }
+
   /** Reads all weights from a checkpoint. */
   static BaseWeights load(Ops ops, MemoryScope parent, WeightSource source) {
-    BaseWeights base = new BaseWeights(parent.child("base weights"));
+    BaseWeights base = empty(parent);
     try {
       for (ParameterId id : ParameterId.ofModel(source.config())) {
         try (Tensor rows = HostWeights.read(ops, base.scope, source, id)) {
-          base.take(ops, id, rows);
+          base.add(ops, source.config(), id);
+          base.put(ops, id, 0, rows);
         }
       }
       return base;
@@ -38,27 +44,25 @@ final class BaseWeights {
     }
   }
 
-  /** Lays out trained values; parameters that are not in {@code values} don't exist. */
-  static BaseWeights of(Ops ops, MemoryScope parent, ParameterSet values) {
-    BaseWeights base = new BaseWeights(parent.child("base weights"));
-    try {
-      values.forEach((id, tensor) -> base.take(ops, id, tensor));
-      return base;
-    } catch (RuntimeException e) {
-      base.release();
-      throw e;
+  /** Takes the memory of a weight. */
+  void add(Ops ops, ModelConfig config, ParameterId id) {
+    int rows = id.rows(config, 0);
+    int cols = id.cols(config, 0);
+    switch (id.kind()) {
+      case EMBEDDING, HEAD, WEIGHT ->
+        matrices.put(id, ops.weight(rows, cols, scope, id.toString()));
+      case ATTENTION_NORM, FFN_NORM, FINAL_NORM ->
+        gains.put(id, scope.allocate(id.toString(), DType.F32, rows, cols));
+      case LORA_A, LORA_B -> throw new IllegalArgumentException(id + " is not a base weight");
     }
   }
 
-  private void take(Ops ops, ParameterId id, Tensor rows) {
-    switch (id.kind()) {
-      case EMBEDDING, HEAD, WEIGHT -> matrices.put(id, ops.pack(rows, scope, id.toString()));
-      case ATTENTION_NORM, FFN_NORM, FINAL_NORM -> {
-        Tensor gain = scope.allocate(id.toString(), DType.F32, rows.rows(), rows.cols());
-        gains.put(id, gain);
-        ops.copy(rows, gain);
-      }
-      case LORA_A, LORA_B -> throw new IllegalArgumentException(id + " is not a base weight");
+  /** Lays out rows of a weight that was added. */
+  void put(Ops ops, ParameterId id, int firstRow, Tensor rows) {
+    if (gains.containsKey(id)) {
+      ops.copy(rows, gain(id).rows(firstRow, rows.rows()));
+    } else {
+      ops.pack(rows, matrix(id).slice(firstRow, rows.rows()));
     }
   }
 

@@ -2,6 +2,7 @@ package io.alchemist.weights;
 
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
+import io.alchemist.tensor.Tensor;
 import io.alchemist.tensor.Weight;
 import java.util.Map;
 import java.util.TreeMap;
@@ -18,16 +19,26 @@ final class LoraAdapter implements AutoCloseable {
     this.scope = scope;
   }
 
-  static LoraAdapter of(Ops ops, MemoryScope parent, LoraSpec spec, ParameterSet values) {
-    LoraAdapter adapter = new LoraAdapter(spec, parent.child("adapter"));
-    try {
-      values.forEach(
-          (id, tensor) -> adapter.matrices.put(id, ops.pack(tensor, adapter.scope, id.toString())));
-      return adapter;
-    } catch (RuntimeException e) {
-      adapter.close();
-      throw e;
+  /** Begins with nothing: each matrix is added, and then put. */
+  static LoraAdapter empty(MemoryScope parent, LoraSpec spec) {
+    return new LoraAdapter(spec, parent.child("adapter"));
+  }
+
+  /** Takes the memory of a matrix. */
+  void add(Ops ops, ModelConfig config, ParameterId id) {
+    matrices.put(
+        id,
+        ops.weight(
+            id.rows(config, spec.rank()), id.cols(config, spec.rank()), scope, id.toString()));
+  }
+
+  /** Lays out rows of a matrix that was added. */
+  void put(Ops ops, ParameterId id, int firstRow, Tensor rows) {
+    Weight matrix = matrices.get(id);
+    if (matrix == null) {
+      throw new IllegalArgumentException("The adapter has no " + id);
     }
+    ops.pack(rows, matrix.slice(firstRow, rows.rows()));
   }
 
   LoraSpec spec() {

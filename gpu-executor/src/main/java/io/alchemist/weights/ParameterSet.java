@@ -5,6 +5,7 @@ import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.Tensor;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -83,6 +84,13 @@ public final class ParameterSet implements AutoCloseable {
 
   public void forEach(BiConsumer<ParameterId, Tensor> action) {
     tensors.forEach(action);
+  }
+
+  /** All matrices cut into parts, in the order of the ids; the same for sets of the same shapes. */
+  public List<ParameterPart> parts() {
+    return tensors.entrySet().stream()
+        .flatMap(entry -> ParameterPart.of(entry.getKey(), entry.getValue()).stream())
+        .toList();
   }
 
   /** Sets every element to zero. */

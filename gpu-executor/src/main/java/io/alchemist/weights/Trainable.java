@@ -18,8 +18,8 @@ public sealed interface Trainable permits Trainable.Adapter, Trainable.WholeMode
   /** The values training starts from, on the device; the caller closes them. */
   ParameterSet initialValues(Ops ops, MemoryScope scope, WeightSource source);
 
-  /** Publishes trained values as a new version. */
-  WeightSet publish(WeightStore store, ParameterSet values);
+  /** Begins a version of what is trained. */
+  NewVersion newVersion(WeightStore store);
 
   /**
    * A LoRA adapter. A begins with a seeded uniform distribution in ±1/sqrt(inputs), B with zeros, so that the first version
@@ -59,8 +59,8 @@ public sealed interface Trainable permits Trainable.Adapter, Trainable.WholeMode
     }
 
     @Override
-    public WeightSet publish(WeightStore store, ParameterSet values) {
-      return store.publishAdapter(spec, values);
+    public NewVersion newVersion(WeightStore store) {
+      return store.newAdapter(spec);
     }
   }
 
@@ -85,8 +85,8 @@ public sealed interface Trainable permits Trainable.Adapter, Trainable.WholeMode
     }
 
     @Override
-    public WeightSet publish(WeightStore store, ParameterSet values) {
-      return store.publishModel(values);
+    public NewVersion newVersion(WeightStore store) {
+      return store.newModel();
     }
   }
 }

@@ -97,17 +97,19 @@ public final class WeightStore implements AutoCloseable {
     }
   }
 
-  /** Publishes the live base weights with an adapter of these values as a new version; it becomes live. */
-  public WeightSet publishAdapter(LoraSpec spec, ParameterSet values) {
-    return publishAdapter(newest + 1, spec, values);
+  /** Begins a version of the live base weights with another adapter. */
+  public NewVersion newAdapter(LoraSpec spec) {
+    return new NewVersion(ops, this, live.base().retain(), LoraAdapter.empty(scope, spec));
   }
 
-  /** Like {@link #publishAdapter}, under a number that was given elsewhere and is above all before. */
-  public WeightSet publishAdapter(long version, LoraSpec spec, ParameterSet values) {
-    checkNew(version);
-    LoraAdapter adapter =
-        LoraAdapter.of(ops, scope, spec, values); // may fail, so before the base is shared
-    return publish(version, live.base().retain(), adapter);
+  /** Begins a version of other base weights, without an adapter. */
+  public NewVersion newModel() {
+    return new NewVersion(ops, this, BaseWeights.empty(scope), null);
+  }
+
+  /** The number of the next version, unless another is given elsewhere. */
+  public long nextVersion() {
+    return newest + 1;
   }
 
   /**
@@ -125,12 +127,14 @@ public final class WeightStore implements AutoCloseable {
       throw new IllegalStateException("There are " + drafts.size()
           + " drafts already, which is the limit. Let one go before another is staged.");
     }
-    LoraAdapter adapter = LoraAdapter.of(ops, scope, spec, values);
-    WeightSet draft = new WeightSet(number, config, live.base().retain(), adapter);
-    drafts.put(number, draft);
-    staged.add(number);
-    draft.pin();
-    return draft;
+    try (NewVersion laidOut = newAdapter(spec)) {
+      laidOut.putAll(values);
+      WeightSet draft = laidOut.take(number);
+      drafts.put(number, draft);
+      staged.add(number);
+      draft.pin();
+      return draft;
+    }
   }
 
   /** Lets a draft go; it is freed when nobody pins it any more. Does nothing where there is none of that number. */
@@ -153,15 +157,9 @@ public final class WeightStore implements AutoCloseable {
     }
   }
 
-  /** Publishes a whole model's values as a new version, which becomes live. */
-  public WeightSet publishModel(ParameterSet values) {
-    return publish(newest + 1, BaseWeights.of(ops, scope, values), null);
-  }
-
-  private WeightSet publish(long version, BaseWeights base, @Nullable LoraAdapter adapter) {
-    WeightSet set = new WeightSet(version, config, base, adapter);
-    newest = version;
-    versions.put(version, set);
+  WeightSet publish(WeightSet set) {
+    newest = set.version();
+    versions.put(set.version(), set);
     live = set;
     retire();
     return set;

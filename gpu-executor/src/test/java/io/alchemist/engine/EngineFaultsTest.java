@@ -395,7 +395,7 @@ class EngineFaultsTest {
         learner.trainer().runSlice();
         learner.trainer().runSlice();
         try {
-          return "made step " + learner.step().step();
+          return "began " + learner.step();
         } catch (IllegalStateException refused) {
           return String.valueOf(refused.getMessage());
         }

@@ -54,7 +54,13 @@ final class Device implements AutoCloseable {
   }
 
   Weight pack(Tensor matrix) {
-    Weight weight = ops.pack(matrix, scope, "weight");
+    Weight weight = unpacked(matrix.rows(), matrix.cols());
+    ops.pack(matrix, weight);
+    return weight;
+  }
+
+  Weight unpacked(int outputs, int inputs) {
+    Weight weight = ops.weight(outputs, inputs, scope, "weight");
     open.add(weight);
     return weight;
   }

@@ -143,6 +143,23 @@ public abstract class OpsContract {
   }
 
   @Property
+  void aWeightMayBePackedSliceBySlice(
+      @ForAll @IntRange(min = 1, max = 2 * Weight.SLICE_STEP + 9) int n,
+      @ForAll @IntRange(min = 1, max = 40) int k,
+      @ForAll long seed) {
+    try (Device device = new Device(ops(), seed)) {
+      Tensor matrix = device.normal(n, k);
+      Weight slices = device.unpacked(n, k);
+      for (int from = 0; from < n; from += Weight.SLICE_STEP) {
+        int count = Math.min(Weight.SLICE_STEP, n - from);
+        ops().pack(matrix.rows(from, count), slices.slice(from, count));
+      }
+      assertThat(ops().read(slices.packed()))
+          .isEqualTo(ops().read(device.pack(matrix).packed()));
+    }
+  }
+
+  @Property
   void rowOfAProductDoesNotDependOnTheOthers(
       @ForAll @IntRange(min = 2, max = 60) int t,
       @ForAll @IntRange(min = 1, max = 1100) int k,

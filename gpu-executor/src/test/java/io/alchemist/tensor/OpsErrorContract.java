@@ -30,6 +30,8 @@ public abstract class OpsErrorContract {
           "matmul: x is F32 (2, 4) but must have shape (2, 3)", () -> ops().matmul(1, b, w, 0, b));
       refused(
           "matmul: y is F32 (2, 4) but must have shape (2, 5)", () -> ops().matmul(1, a, w, 0, b));
+      refused(
+          "pack: matrix is F32 (2, 3) but must have shape (5, 3)", () -> ops().pack(a, w));
       refused("matmul: beta is 0.5 but must be 0 or 1", () -> ops()
           .matmul(1, a, w, 0.5f, d.zeros(2, 5)));
       refused("matmulInputGradient: dy is F32 (2, 4) but must have shape (2, 5)", () -> ops()

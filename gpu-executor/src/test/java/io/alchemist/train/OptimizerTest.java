@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.alchemist.tensor.AdamWStep;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.cpu.CpuOps;
 import io.alchemist.weights.LinearLayer;
@@ -11,8 +12,10 @@ import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.RopeConfig;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -154,5 +157,84 @@ class OptimizerTest {
     long before = ops.memory().usedBytes();
     optimizer(config(LearningRate.constant(0.1f, 0), 0, 0)).close();
     assertThat(ops.memory().usedBytes()).isEqualTo(before);
+  }
+
+  private static final ParameterId TABLE = ParameterId.EMBEDDING;
+
+  /** A model whose embedding table is updated in two slices. */
+  private static final ModelConfig LARGE = new ModelConfig(
+      "llama", 20_000, 64, 1, 1, 1, 64, 4, 1e-5f, RopeConfig.plain(10_000), 16, true);
+
+  private static ParameterSet random(Ops on, String name, long seed) {
+    ParameterSet set = ParameterSet.zeros(on, on.memory(), name, List.of(TABLE, GAIN), LARGE, 0);
+    Random random = new Random(seed);
+    set.forEach((id, tensor) -> {
+      float[] numbers = new float[(int) tensor.elements()];
+      for (int i = 0; i < numbers.length; i++) {
+        numbers[i] = (float) random.nextGaussian();
+      }
+      on.upload(numbers, tensor);
+    });
+    return set;
+  }
+
+  @Test
+  void slicesAddUpToTheUpdateOfAllAtOnce() {
+    OptimizerConfig adam = config(LearningRate.constant(0.1f, 0), 0.5f, 0);
+    try (Ops large = CpuOps.create(1, 64 << 20);
+        ParameterSet given = random(large, "gradient", 1);
+        ParameterSet expected = random(large, "expected", 2);
+        ParameterSet first = expected.zerosLike(large, large.memory(), "m");
+        ParameterSet second = expected.zerosLike(large, large.memory(), "v");
+        Optimizer optimizer =
+            new Optimizer(large, large.memory(), adam, random(large, "values", 2))) {
+      for (int step = 1; step <= 2; step++) {
+        for (ParameterId id : expected.ids()) {
+          large.adamW(
+              expected.tensor(id),
+              given.tensor(id),
+              first.tensor(id),
+              second.tensor(id),
+              new AdamWStep(0.1f, 0.9f, 0.99f, 1e-8f, id.equals(GAIN) ? 0 : 0.5f, step, 0.25f));
+        }
+        List<UpdateKind> slices = new ArrayList<>();
+        Optimizer.Step update = optimizer.begin(given, 4, Optimizer.Follower.NOBODY);
+        while (!update.isDone()) {
+          slices.add(update.nextSlice());
+          update.runSlice();
+        }
+        assertThat(slices).containsExactly(UpdateKind.NORM, UpdateKind.UPDATE, UpdateKind.UPDATE);
+      }
+      assertThat(optimizer.steps()).isEqualTo(2);
+      for (ParameterId id : expected.ids()) {
+        assertThat(large.read(optimizer.values().tensor(id)))
+            .isEqualTo(large.read(expected.tensor(id)));
+      }
+    }
+  }
+
+  @Test
+  void valuesThatAreHalfUpdatedAreNotShownAndNotSteppedFrom() {
+    try (Ops large = CpuOps.create(1, 64 << 20);
+        ParameterSet given = random(large, "gradient", 1);
+        Optimizer optimizer = new Optimizer(
+            large,
+            large.memory(),
+            config(LearningRate.constant(0.1f, 0), 0, 0),
+            random(large, "values", 2))) {
+      Optimizer.Step update = optimizer.begin(given, 1, Optimizer.Follower.NOBODY);
+      update.runSlice();
+      assertThat(optimizer.values().ids()).as("only the norm so far").hasSize(2);
+      update.runSlice();
+      String message = "A step has updated a part of the values only."
+          + " Wait for its end; if it has failed, roll back.";
+      assertThatThrownBy(optimizer::values)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage(message);
+      assertThatThrownBy(() -> optimizer.step(given, 1)).hasMessage(message);
+      optimizer.restart(values -> values.clear(large));
+      optimizer.step(given, 1);
+      assertThat(optimizer.steps()).isEqualTo(1);
+    }
   }
 }

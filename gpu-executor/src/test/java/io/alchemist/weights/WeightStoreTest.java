@@ -22,6 +22,14 @@ class WeightStoreTest {
         gone::add);
   }
 
+  /** Publishes the values as an adapter. */
+  private WeightSet publish(WeightStore store, long version) {
+    try (NewVersion next = store.newAdapter(WeightsFixture.SPEC)) {
+      next.putAll(values);
+      return next.publish(version);
+    }
+  }
+
   @AfterEach
   void close() {
     values.close();
@@ -34,7 +42,7 @@ class WeightStoreTest {
       assertThat(store.live().version()).isZero();
       assertThat(store.live().lora()).isNull();
       for (int i = 1; i <= 4; i++) {
-        assertThat(store.publishAdapter(WeightsFixture.SPEC, values).version()).isEqualTo(i);
+        assertThat(publish(store, store.nextVersion()).version()).isEqualTo(i);
       }
       assertThat(store.live().version()).isEqualTo(4);
       assertThat(store.live().lora()).isEqualTo(WeightsFixture.SPEC);
@@ -48,8 +56,8 @@ class WeightStoreTest {
     try (WeightStore store = store(0)) {
       WeightSet first = store.pinLive();
       WeightSet again = store.pin(0);
-      store.publishAdapter(WeightsFixture.SPEC, values);
-      store.publishAdapter(WeightsFixture.SPEC, values);
+      publish(store, store.nextVersion());
+      publish(store, store.nextVersion());
       assertThat(store.versions()).containsExactly(0L, 2L);
       store.unpin(first);
       assertThat(store.versions()).containsExactly(0L, 2L);
@@ -73,11 +81,11 @@ class WeightStoreTest {
   @Test
   void rollBackMakesAKeptVersionLiveAndKeepsIt() {
     try (WeightStore store = store(1)) {
-      store.publishAdapter(WeightsFixture.SPEC, values);
-      store.publishAdapter(WeightsFixture.SPEC, values);
+      publish(store, store.nextVersion());
+      publish(store, store.nextVersion());
       assertThat(store.rollBack(1).version()).isEqualTo(1);
       assertThat(store.live().version()).isEqualTo(1);
-      store.publishAdapter(WeightsFixture.SPEC, values);
+      publish(store, store.nextVersion());
       assertThat(store.live().version()).as("above all before").isEqualTo(3);
       assertThatThrownBy(() -> store.rollBack(0))
           .isInstanceOf(IllegalArgumentException.class)
@@ -88,28 +96,28 @@ class WeightStoreTest {
   @Test
   void versionsFromElsewhereGoUp() {
     try (WeightStore store = store(1)) {
-      store.publishAdapter(7, WeightsFixture.SPEC, values);
+      publish(store, 7);
       assertThat(store.live().version()).isEqualTo(7);
-      assertThatThrownBy(() -> store.publishAdapter(7, WeightsFixture.SPEC, values))
+      assertThatThrownBy(() -> publish(store, 7))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("Version 7 is not above 7, the newest one here: versions are never reused."
               + " Publish it under a higher number.");
-      assertThat(store.publishAdapter(WeightsFixture.SPEC, values).version()).isEqualTo(8);
+      assertThat(publish(store, store.nextVersion()).version()).isEqualTo(8);
     }
   }
 
   @Test
   void memoryIsThatOfTheVersionsAtHand() {
     try (WeightStore store = store(1)) {
-      store.publishAdapter(WeightsFixture.SPEC, values);
+      publish(store, store.nextVersion());
       long two = fixture.ops.memory().usedBytes();
       for (int i = 0; i < 5; i++) {
-        store.publishAdapter(WeightsFixture.SPEC, values);
+        publish(store, store.nextVersion());
       }
-      store.publishAdapter(WeightsFixture.SPEC, values);
+      publish(store, store.nextVersion());
       assertThat(fixture.ops.memory().usedBytes()).isGreaterThan(two);
       long steady = fixture.ops.memory().usedBytes();
-      store.publishAdapter(WeightsFixture.SPEC, values);
+      publish(store, store.nextVersion());
       assertThat(fixture.ops.memory().usedBytes()).isEqualTo(steady);
     }
   }
@@ -121,9 +129,26 @@ class WeightStoreTest {
         ParameterSet model =
             new Trainable.WholeModel().initialValues(fixture.ops, fixture.ops.memory(), source)) {
       long before = fixture.ops.memory().usedBytes();
-      store.publishModel(model);
+      try (NewVersion next = store.newModel()) {
+        next.putAll(model);
+        next.publish(1);
+      }
       assertThat(store.live().version()).isEqualTo(1);
       assertThat(fixture.ops.memory().usedBytes()).as("one base at a time").isEqualTo(before);
+    }
+  }
+
+  @Test
+  void aVersionThatIsNotPublishedIsNotSeenAndGivesItsMemoryBack() {
+    try (WeightStore store = store(1)) {
+      long before = fixture.ops.memory().usedBytes();
+      try (NewVersion next = store.newAdapter(WeightsFixture.SPEC)) {
+        next.putAll(values);
+        assertThat(store.versions()).containsExactly(0L);
+        assertThat(fixture.ops.memory().usedBytes()).isGreaterThan(before);
+      }
+      assertThat(fixture.ops.memory().usedBytes()).isEqualTo(before);
+      assertThat(publish(store, store.nextVersion()).version()).isEqualTo(1);
     }
   }
 }

@@ -206,9 +206,14 @@ public final class CpuOps implements Ops {
   // ---- linear layers
 
   @Override
-  public Weight pack(Tensor matrix, MemoryScope scope, String label) {
-    Checks.floats("pack", "matrix", matrix);
-    return linear.pack(matrix, scope, label);
+  public Weight weight(int outputs, int inputs, MemoryScope scope, String label) {
+    return linear.weight(outputs, inputs, scope, label);
+  }
+
+  @Override
+  public void pack(Tensor matrix, Weight to) {
+    Checks.floats("pack", "matrix", matrix, to.outputs(), to.inputs());
+    linear.pack(matrix, to);
   }
 
   @Override

@@ -29,14 +29,22 @@ final class Linear {
     this.width = kernels.panelWidth();
   }
 
-  Weight pack(Tensor matrix, MemoryScope scope, String label) {
-    int outputs = matrix.rows();
-    int inputs = matrix.cols();
-    int panels = (outputs + width - 1) / width;
-    Tensor packed = scope.allocate(label, DType.F32, panels, inputs * width);
+  Weight weight(int outputs, int inputs, MemoryScope scope, String label) {
+    return new Weight(
+        outputs, inputs, 0, scope.allocate(label, DType.F32, panels(outputs), inputs * width));
+  }
+
+  private int panels(int outputs) {
+    return (outputs + width - 1) / width;
+  }
+
+  void pack(Tensor matrix, Weight weight) {
+    int outputs = weight.outputs();
+    int inputs = weight.inputs();
+    int start = start(weight);
     Floats from = Floats.of(matrix);
-    Floats to = Floats.of(packed);
-    pool.run(panels, (p, thread) -> {
+    Floats to = Floats.of(weight.packed());
+    pool.run(panels(outputs), (p, thread) -> {
       int rows = Math.min(width, outputs - p * width);
       float[] row = scratch[thread].floats(0, inputs);
       float[] panel = scratch[thread].floats(1, inputs * width);
@@ -45,9 +53,8 @@ final class Linear {
         from.load((p * width + r) * inputs, row, 0, inputs);
         kernels.transpose(1, inputs, row, 0, inputs, panel, r, width);
       }
-      to.store(p * inputs * width, panel, 0, inputs * width);
+      to.store(start + p * inputs * width, panel, 0, inputs * width);
     });
-    return new Weight(outputs, inputs, 0, packed);
   }
 
   /** Where output 0 of the weight, which may be a slice, lies. */
