@@ -49,7 +49,7 @@ enum Tier {
       }
       case MIXED -> {
         offloadHalf(engine);
-        Engine.await(engine.inspect(e -> e.tree().evictActivations(random.nextInt(400_000))));
+        evictActivations(engine, random.nextInt(400_000));
         Engine.await(engine.inspect(e -> e.tree().evictPages(random.nextInt(400))));
       }
       case PARTLY_LOST -> {
@@ -63,7 +63,6 @@ enum Tier {
         }));
       }
       case GONE -> {
-        Engine.await(engine.inspect(e -> e.tree().evictActivations(Long.MAX_VALUE)));
         Engine.await(engine.inspect(e -> e.tree().evictPages(Integer.MAX_VALUE)));
       }
     }
@@ -86,7 +85,19 @@ enum Tier {
       EngineStatus status = Engine.await(engine.status());
       return status.mover().queued() == 0 && status.cache().uncopiedActivationBytes() <= all / 2;
     });
-    Engine.await(engine.inspect(e -> e.tree().evictActivations(all / 4)));
+    evictActivations(engine, all / 4);
+  }
+
+  /** Gives up activations, and here nothing else, until they hold so many bytes less. */
+  private static void evictActivations(Engine engine, long bytes) {
+    Engine.await(engine.inspect(e -> {
+      long left = e.arena().activationBytes() - bytes;
+      boolean more = true;
+      while (more && e.arena().activationBytes() > left) {
+        more = e.tree().evictForActivations(Double.POSITIVE_INFINITY);
+      }
+      return more;
+    }));
   }
 
   static CacheStats cache(Engine engine) {
