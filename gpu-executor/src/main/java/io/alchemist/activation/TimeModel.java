@@ -22,6 +22,7 @@ public final class TimeModel {
 
   private final double[] sums;
   private double error = Double.NaN;
+  private long observedNanos;
   private boolean taught;
 
   /** Over so many features. */
@@ -51,6 +52,7 @@ public final class TimeModel {
       error = Double.isNaN(error) ? missed : KEPT * error + (1 - KEPT) * missed;
     }
     taught = true;
+    observedNanos += nanos;
     double scale = Math.max(predicted, LEAST_SHARE * nanos);
     for (int i = 0; i < features.length; i++) {
       double x = features[i] / scale;
@@ -92,5 +94,10 @@ public final class TimeModel {
   /** Running mean of the predictions' relative errors, each taken before its observation was learnt; NaN before the first. */
   public double error() {
     return error;
+  }
+
+  /** Time that all observations took. */
+  public long observedNanos() {
+    return observedNanos;
   }
 }
