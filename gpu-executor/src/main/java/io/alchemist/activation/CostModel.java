@@ -67,6 +67,12 @@ public final class CostModel {
     loads.observe(nanos, (double) bytes, 1);
   }
 
+  /** See {@link TimeModel#fade}. */
+  public void fade(double share) {
+    models.values().forEach(model -> model.fade(share));
+    loads.fade(share);
+  }
+
   /** Whether every part of a pass has run at least once. */
   public boolean isKnown() {
     return models.values().stream().allMatch(TimeModel::isTaught);

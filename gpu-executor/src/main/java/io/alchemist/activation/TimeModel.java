@@ -11,8 +11,13 @@ public final class TimeModel {
   /** What an observation keeps of its weight when another comes: about the last thirty count. */
   private static final double KEPT = 0.97;
 
-  /** An error is taken relative to the prediction, or to such a share of the time where that is more. */
+  /**
+   * An error is taken relative to the prediction, within such shares of the time: what took much longer counts for little, but a
+   * prediction that is far too high must not count for little only because it is.
+   */
   private static final double LEAST_SHARE = 0.25;
+
+  private static final double MOST_SHARE = 1.25;
 
   private static final int SWEEPS = 8;
 
@@ -22,6 +27,7 @@ public final class TimeModel {
 
   private final double[] sums;
   private double error = Double.NaN;
+  private long observedNanos;
   private boolean taught;
 
   /** Over so many features. */
@@ -51,7 +57,8 @@ public final class TimeModel {
       error = Double.isNaN(error) ? missed : KEPT * error + (1 - KEPT) * missed;
     }
     taught = true;
-    double scale = Math.max(predicted, LEAST_SHARE * nanos);
+    observedNanos += nanos;
+    double scale = Math.min(Math.max(predicted, LEAST_SHARE * nanos), MOST_SHARE * nanos);
     for (int i = 0; i < features.length; i++) {
       double x = features[i] / scale;
       sums[i] = KEPT * sums[i] + x * (nanos / scale);
@@ -61,6 +68,16 @@ public final class TimeModel {
     }
     for (int sweep = 0; sweep < SWEEPS; sweep++) {
       solveEach();
+    }
+  }
+
+  /** Lets what was observed so far count for a share of its weight, e.g. because it was measured before the code was warm. */
+  public void fade(double share) {
+    for (int i = 0; i < sums.length; i++) {
+      sums[i] *= share;
+      for (int j = 0; j < sums.length; j++) {
+        products[i][j] *= share;
+      }
     }
   }
 
@@ -92,5 +109,10 @@ public final class TimeModel {
   /** Running mean of the predictions' relative errors, each taken before its observation was learnt; NaN before the first. */
   public double error() {
     return error;
+  }
+
+  /** Time that all observations took. */
+  public long observedNanos() {
+    return observedNanos;
   }
 }

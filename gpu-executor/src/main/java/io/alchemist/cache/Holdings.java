@@ -374,24 +374,14 @@ final class Holdings {
     return freed;
   }
 
-  /** Gives up activations, those with a host copy first; returns the bytes that became free. */
-  long evictActivations(long wantedBytes) {
-    long freed = evictCopied(wantedBytes);
-    while (freed < wantedBytes && !deviceOnly.isEmpty()) {
-      freed += evictUncopied(deviceOnly.first());
-    }
-    return freed;
-  }
-
-  private long evictUncopied(Logged logged) {
+  private void evictUncopied(Logged logged) {
     List<Segment> holders = List.copyOf(logged.holders);
-    long freed = dropSlab(logged);
+    dropSlab(logged);
     evictedActivations++;
     for (Segment s : holders) {
       detach(s, logged);
       prune(s);
     }
-    return freed;
   }
 
   private void dropPiecesWithoutHostCopy(Segment s) {

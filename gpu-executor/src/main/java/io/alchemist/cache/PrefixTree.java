@@ -240,17 +240,6 @@ public final class PrefixTree implements AutoCloseable {
   }
 
   /**
-   * Gives up device copies of unpinned activations: those with a host copy first, then others, which are lost; of either what is
-   * worth least, and of equals the least recently used. A slab's bytes become free with its last reference, so this may have to
-   * give up more than it seems.
-   *
-   * @return bytes that became free
-   */
-  public long evictActivations(long wantedBytes) {
-    return holdings.evictActivations(wantedBytes);
-  }
-
-  /**
    * Gives up device copies of unpinned activations that have a host copy, and no others.
    *
    * @return bytes that became free

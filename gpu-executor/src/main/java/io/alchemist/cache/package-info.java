@@ -66,7 +66,7 @@
  * </ul>
  *
  * <p>What is pinned stays. Slabs together, pinned or not, never hold the floor of keys and values. For a new slab no activations
- * are lost that are worth as much as its own; rather, its step is not recorded.
+ * are lost that are worth as much as its own; rather, less of its step is recorded, or nothing.
  *
  * <ul>
  *   <li>Pages are taken from unpinned segments without children on the device: a path loses its end before its beginning, and the

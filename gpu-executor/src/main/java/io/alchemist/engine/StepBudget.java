@@ -4,7 +4,9 @@ import io.alchemist.activation.TimeModel;
 import io.alchemist.serve.Demand;
 import io.alchemist.serve.Server.StepReport;
 import io.alchemist.train.Slice;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
@@ -169,6 +171,23 @@ final class StepBudget {
     errors.put("decode", decode.error());
     slices.forEach(
         (kind, model) -> errors.put(kind.name().toLowerCase(Locale.ROOT), model.error()));
-    return new StepTimes(servingNanos, trainingNanos, errors);
+    return new StepTimes(
+        servingNanos,
+        trainingNanos,
+        errors,
+        error(List.of(prefill, decode)),
+        error(slices.values()));
+  }
+
+  private static double error(Collection<TimeModel> models) {
+    double missedNanos = 0;
+    double nanos = 0;
+    for (TimeModel model : models) {
+      if (!Double.isNaN(model.error())) {
+        missedNanos += model.error() * model.observedNanos();
+        nanos += model.observedNanos();
+      }
+    }
+    return missedNanos / nanos;
   }
 }

@@ -10,8 +10,15 @@ import java.util.Map;
  * @param trainingNanos of all slices of training
  * @param errors relative error of the predicted time, a running mean, not a number before two were seen. By kind: steps with
  *     prefill, steps that only decode, and the slices of training, see {@link #KINDS}
+ * @param stepError the same of all steps of serving, where each kind counts by the time that it took
+ * @param sliceError likewise of all slices of training
  */
-public record StepTimes(long servingNanos, long trainingNanos, Map<String, Double> errors) {
+public record StepTimes(
+    long servingNanos,
+    long trainingNanos,
+    Map<String, Double> errors,
+    double stepError,
+    double sliceError) {
   /** Kinds of steps and slices whose time is predicted. */
   public static final List<String> KINDS = List.of(
       "prefill",

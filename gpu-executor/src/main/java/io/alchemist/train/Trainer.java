@@ -56,6 +56,8 @@ public final class Trainer implements AutoCloseable {
   private static final int WEIGHT_SLICE_ROWS = 1024;
 
   private static final int[] CALIBRATION_TOKENS = {32, 32, 96, 256, 768};
+  /** Weight of what was measured by passes before the last one of calibration. */
+  private static final double COLD_SHARE = 0.05;
 
   private final Ops ops;
   private final MemoryScope scope;
@@ -224,6 +226,8 @@ public final class Trainer implements AutoCloseable {
       } finally {
         job.abandon();
       }
+      // Each is slower than the next by more than its length: the code is not yet warm.
+      costs.fade(COLD_SHARE);
       // The next one is longer by more than that.
       if (length == longest || 4 * (System.nanoTime() - start) > limitNanos) {
         return;

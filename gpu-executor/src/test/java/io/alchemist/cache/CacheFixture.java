@@ -16,18 +16,27 @@ final class CacheFixture implements AutoCloseable {
   final PrefixTree tree;
   final BlockLayout layout = new BlockLayout(new int[] {4}, 4);
 
-  CacheFixture(int layers, Function<FakeDevice, HostTier> host) {
+  private CacheFixture(int layers, int floorPages, Function<FakeDevice, HostTier> host) {
     this.arena = new DeviceArena(
         device.memory,
         DType.F32,
         layers,
         1,
         PAGE,
-        1,
-        15 * DeviceArena.blockBytes(DType.F32, layers, 1, PAGE));
+        floorPages,
+        (16 - floorPages) * DeviceArena.blockBytes(DType.F32, layers, 1, PAGE));
     this.kv = new KvPages(arena);
     this.host = host.apply(device);
     this.tree = new PrefixTree(kv, this.host);
+  }
+
+  CacheFixture(int layers, Function<FakeDevice, HostTier> host) {
+    this(layers, 1, host);
+  }
+
+  /** All pages are within the floor of keys and values, so that activations give way to each other only. */
+  static CacheFixture withinFloor() {
+    return new CacheFixture(1, 16, device -> HostTier.none());
   }
 
   CacheFixture() {

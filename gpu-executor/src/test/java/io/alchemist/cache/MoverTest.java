@@ -90,7 +90,7 @@ class MoverTest {
     cache.insert(1, tokens);
     mover.offload(logged(tokens));
     complete(mover);
-    assertThat(tree.evictActivations(1)).isEqualTo(8L * 4 * LAYERS);
+    assertThat(tree.evictCopied(1)).isEqualTo(8L * 4 * LAYERS);
     assertThat(tree.evictPages(16)).isEqualTo(16);
     assertThat(cache.matched(1, tokens)).isZero();
     try (Coverage coverage = tree.cover(1, tokens, 6)) {
@@ -143,11 +143,11 @@ class MoverTest {
       assertThat(device.openBuffers).hasValue(2);
       // Pinned meanwhile.
       assertThat(tree.evictPages(16)).isEqualTo(14);
-      assertThat(tree.evictActivations(1)).isZero();
+      assertThat(tree.evictForActivations(Double.POSITIVE_INFINITY)).isFalse();
       complete(narrow);
       assertThat(narrow.stats().bytesInFlight()).isZero();
       assertThat(logged.hostBlockId(0)).isLessThan(logged.hostBlockId(2));
-      assertThat(tree.evictActivations(1)).isPositive();
+      assertThat(tree.evictCopied(1)).isPositive();
     }
     try (Mover tiny = mover(cache, 1)) {
       cache.insert(1, range(50, 4));
@@ -247,7 +247,7 @@ class MoverTest {
     mover.balance(3 * piece, 0);
     assertThat(mover.stats().queued()).as("below the mark").isZero();
     // What has a copy is there to be dropped by whoever needs the memory.
-    assertThat(tree.evictActivations(2 * piece)).isEqualTo(2 * piece);
+    assertThat(tree.evictCopied(2 * piece)).isEqualTo(2 * piece);
     assertThat(logged(range(0, 4)).slab()).isNull();
     assertThat(logged(range(10, 4)).onHost()).isTrue();
     assertThat(logged(range(30, 4)).slab()).isNotNull();

@@ -332,9 +332,11 @@ final class TreeWorld implements AutoCloseable {
       int free = tree.evictPages(wanted);
       assertThat(free).isEqualTo(kv.freePages());
       assertThat(free >= wanted || tree.holdings().takeable().isEmpty()).isTrue();
+    } else if (random.nextBoolean()) {
+      boolean unused = evictForActivations(random.nextInt(3) / 16.0);
     } else {
       long used = arena.activationBytes();
-      long freed = tree.evictActivations(random.nextInt(600));
+      long freed = tree.evictCopied(random.nextInt(600));
       assertThat(used - arena.activationBytes()).isGreaterThanOrEqualTo(freed);
     }
   }

@@ -221,6 +221,23 @@ class StepBudgetTest {
   }
 
   @Test
+  void ofAllKindsTogetherEachCountsByItsTime() {
+    assertThat(budget.times().stepError()).isNaN();
+    assertThat(budget.times().sliceError()).isNaN();
+    slice(100, 0, 10);
+    slice(100, 0, 8);
+    assertThat(budget.times().sliceError()).isCloseTo(0.25, within(1e-9));
+    budget.sliceTook(SliceKind.LOSS, 1, at(0), 1 * MILLI);
+    assertThat(budget.times().sliceError()).as("a kind seen once").isCloseTo(0.25, within(1e-9));
+    budget.sliceTook(SliceKind.LOSS, 1, at(0), 2 * MILLI);
+    assertThat(budget.times().sliceError()).isCloseTo((18 * 0.25 + 3 * 0.5) / 21, within(1e-9));
+    assertThat(budget.times().stepError()).isNaN();
+    token("a", 0, 20);
+    token("a", 20, 40);
+    assertThat(budget.times().stepError()).isCloseTo(0.5, within(1e-9));
+  }
+
+  @Test
   void whereTheTimeWentIsKnown() {
     prefilled(100, 10, 10);
     token("a", 30, 20);

@@ -151,7 +151,6 @@ final class TestEngines {
     // Copies to the host may be under way, whose pins go with them.
     await()
         .until(() -> Engine.await(engine.inspect(e -> {
-          e.tree().evictActivations(Long.MAX_VALUE);
           e.tree().evictPages(Integer.MAX_VALUE);
           return e.arena().kvBytes()
                   + e.arena().activationBytes()

@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
 enum Tier {
   /** Nothing left the device. */
   DEVICE,
+  /** Recorded where memory was short: layers by different plans, and moved to the host to make room. */
+  SHORT,
   /** All activations are on the host, keys and values still on the device. */
   HOST,
   /** All on the host, keys and values too. */
@@ -31,6 +33,7 @@ enum Tier {
   CacheConfig cache(int pageTokens, int kvTokens, @Nullable Path directory) {
     return switch (this) {
       case DEVICE, GONE -> new CacheConfig(pageTokens, kvTokens, 16L << 20, 0, 0, null);
+      case SHORT -> new CacheConfig(pageTokens, kvTokens, 150_000, 64L << 20, 0, null);
       case HOST, HOST_ONLY, MIXED, PARTLY_LOST ->
         new CacheConfig(pageTokens, kvTokens, 16L << 20, 64L << 20, 0, null);
       case DISK -> new CacheConfig(pageTokens, kvTokens, 16L << 20, 48 << 10, 64L << 20, directory);
@@ -40,7 +43,7 @@ enum Tier {
   /** Moves what was recorded to where it is to be. */
   void arrange(Engine engine, Random random) {
     switch (this) {
-      case DEVICE -> {}
+      case DEVICE, SHORT -> {}
       case HOST, DISK -> offloadAll(engine);
       case HOST_ONLY -> {
         offloadAll(engine);
@@ -49,7 +52,7 @@ enum Tier {
       }
       case MIXED -> {
         offloadHalf(engine);
-        Engine.await(engine.inspect(e -> e.tree().evictActivations(random.nextInt(400_000))));
+        evictActivations(engine, random.nextInt(400_000));
         Engine.await(engine.inspect(e -> e.tree().evictPages(random.nextInt(400))));
       }
       case PARTLY_LOST -> {
@@ -63,7 +66,6 @@ enum Tier {
         }));
       }
       case GONE -> {
-        Engine.await(engine.inspect(e -> e.tree().evictActivations(Long.MAX_VALUE)));
         Engine.await(engine.inspect(e -> e.tree().evictPages(Integer.MAX_VALUE)));
       }
     }
@@ -86,7 +88,19 @@ enum Tier {
       EngineStatus status = Engine.await(engine.status());
       return status.mover().queued() == 0 && status.cache().uncopiedActivationBytes() <= all / 2;
     });
-    Engine.await(engine.inspect(e -> e.tree().evictActivations(all / 4)));
+    evictActivations(engine, all / 4);
+  }
+
+  /** Gives up activations, and here nothing else, until they hold so many bytes less. */
+  private static void evictActivations(Engine engine, long bytes) {
+    Engine.await(engine.inspect(e -> {
+      long left = e.arena().activationBytes() - bytes;
+      boolean more = true;
+      while (more && e.arena().activationBytes() > left) {
+        more = e.tree().evictForActivations(Double.POSITIVE_INFINITY);
+      }
+      return more;
+    }));
   }
 
   static CacheStats cache(Engine engine) {

@@ -78,7 +78,9 @@ final class JobEvents {
         report.deviceBytes(),
         report.devicePeakBytes(),
         report.devicePlannedBytes(),
-        report.trainerPeakBytes());
+        report.trainerPeakBytes(),
+        report.stepError(),
+        report.sliceError());
   }
 
   void audited(Audit audit) {

@@ -215,7 +215,9 @@ public final class ExecutorEngine implements AutoCloseable {
         status.deviceBytes(),
         status.devicePeakBytes(),
         engine.memoryPlan().totalBytes(),
-        status.trainerPeakBytes());
+        status.trainerPeakBytes(),
+        status.times().stepError(),
+        status.times().sliceError());
   }
 
   /**

@@ -26,6 +26,8 @@ import java.io.Serializable;
  * @param devicePeakBytes the most it was
  * @param devicePlannedBytes what the plan adds up to
  * @param trainerPeakBytes the most that training took
+ * @param stepError relative error of the predicted time of steps of serving, a running mean; not a number before it is known
+ * @param sliceError likewise of slices of training
  */
 public record ExecutorReport(
     long version,
@@ -47,11 +49,13 @@ public record ExecutorReport(
     long deviceBytes,
     long devicePeakBytes,
     long devicePlannedBytes,
-    long trainerPeakBytes)
+    long trainerPeakBytes,
+    double stepError,
+    double sliceError)
     implements Serializable {
   /** Before the first report. */
-  public static final ExecutorReport NONE =
-      new ExecutorReport(0, false, "", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  public static final ExecutorReport NONE = new ExecutorReport(
+      0, false, "", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, Double.NaN, Double.NaN);
 
   /** The same at another version. */
   ExecutorReport at(long newVersion) {
@@ -75,6 +79,8 @@ public record ExecutorReport(
         deviceBytes,
         devicePeakBytes,
         devicePlannedBytes,
-        trainerPeakBytes);
+        trainerPeakBytes,
+        stepError,
+        sliceError);
   }
 }

@@ -4,7 +4,7 @@ import io.alchemist.spark.ui.StoredExecutor.Sample;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
 
-/** The executors: state, version, load, latency and memory. */
+/** The executors: state, version, load, latency, how well their times are foretold, and memory. */
 final class ExecutorTable {
   private static final int LONG_DETAIL = 80;
   private static final int MAX_DETAIL = 4_000;
@@ -39,6 +39,7 @@ final class ExecutorTable {
             "Served",
             "Time to first token",
             "Time per token",
+            "Prediction error",
             "Generated tokens/s",
             "Device memory",
             "Activations"),
@@ -101,6 +102,16 @@ final class ExecutorTable {
         executor.samples(),
         Sample::tpotMillisP99);
 
+    out.open(
+        "td",
+        "class",
+        "alch-tiers",
+        "title",
+        "How far the predicted time of the latest steps of serving and slices of training was off");
+    named("steps", Format.percent(view.stepError()));
+    named("slices", Format.percent(view.sliceError()));
+    out.close();
+
     Sample last = executor.samples().get(executor.samples().size() - 1);
     out.open("td", "class", "alch-nowrap")
         .text(Format.rounded(last.tokensPerSecond()))
@@ -118,9 +129,9 @@ final class ExecutorTable {
     out.close();
 
     out.open("td", "class", "alch-tiers");
-    tier("device", view.activationDeviceBytes());
-    tier("host", view.activationHostBytes());
-    tier("disk", view.activationDiskBytes());
+    named("device", Format.bytes(view.activationDeviceBytes()));
+    named("host", Format.bytes(view.activationHostBytes()));
+    named("disk", Format.bytes(view.activationDiskBytes()));
     out.close();
 
     out.close();
@@ -135,11 +146,8 @@ final class ExecutorTable {
     out.close();
   }
 
-  private void tier(String name, long bytes) {
-    out.open("div")
-        .leaf("span", name, "class", "alch-dim")
-        .leaf("span", Format.bytes(bytes))
-        .close();
+  private void named(String name, String value) {
+    out.open("div").leaf("span", name, "class", "alch-dim").leaf("span", value).close();
   }
 
   private void detail(String detail) {

@@ -31,6 +31,8 @@ import org.jspecify.annotations.Nullable;
  * @param devicePeakBytes the most that was ever in use
  * @param devicePlannedBytes what the memory plan allows
  * @param trainerPeakBytes the most that the trainer ever used
+ * @param stepError relative error of the predicted time of steps of serving, a running mean; null or NaN if unknown
+ * @param sliceError likewise of slices of training
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record ExecutorView(
@@ -57,7 +59,9 @@ public record ExecutorView(
     long deviceBytes,
     long devicePeakBytes,
     long devicePlannedBytes,
-    long trainerPeakBytes) {
+    long trainerPeakBytes,
+    @Nullable Double stepError,
+    @Nullable Double sliceError) {
 
   /** Texts that are null, as in a log of another version, become "". */
   public ExecutorView {

@@ -94,7 +94,15 @@ final class Format {
     if (whole <= 0 || part < 0) {
       return UNKNOWN;
     }
-    double percent = 100.0 * part / whole;
+    return percent((double) part / whole);
+  }
+
+  /** A share or a relative error: 82 %, 0.4 %. */
+  static String percent(@Nullable Double share) {
+    if (share == null || !(share >= 0)) {
+      return UNKNOWN;
+    }
+    double percent = 100 * share;
     boolean fine = percent > 0 && percent < 9.95;
     return String.format(Locale.ROOT, fine ? "%.1f %%" : "%.0f %%", percent);
   }

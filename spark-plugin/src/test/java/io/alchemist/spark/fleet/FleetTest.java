@@ -57,7 +57,7 @@ class FleetTest {
 
   private static ExecutorReport report(long version, boolean draining, String failure) {
     return new ExecutorReport(
-        version, draining, failure, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        version, draining, failure, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   }
 
   private Member member(String id) {

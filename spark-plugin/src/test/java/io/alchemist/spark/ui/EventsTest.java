@@ -36,9 +36,10 @@ class EventsTest {
     assertThat(read(newer)).isEqualTo(Events.round(3, "PASSED", 4L, 1.5));
     assertThat(read("{\"Event\":\"" + PACKAGE + "FleetEvent\",\"timeMillis\":7,\"executors\":"
             + "[{\"executorId\":\"1\",\"addedLater\":true}]}"))
-        .isInstanceOfSatisfying(
-            FleetEvent.class,
-            fleet -> assertThat(fleet.executors().get(0).executorId()).isEqualTo("1"));
+        .isInstanceOfSatisfying(FleetEvent.class, fleet -> {
+          assertThat(fleet.executors().get(0).executorId()).isEqualTo("1");
+          assertThat(fleet.executors().get(0).stepError()).isNull();
+        });
   }
 
   @Test

@@ -23,6 +23,7 @@ class FormatTest {
     assertThat(Format.millis(1_204)).isEqualTo("1.20 s");
     assertThat(Format.share(1, 250)).isEqualTo("0.4 %");
     assertThat(Format.share(82, 100)).isEqualTo("82 %");
+    assertThat(Format.percent(0.153)).isEqualTo("15 %");
   }
 
   @Test
@@ -42,6 +43,8 @@ class FormatTest {
     assertThat(Format.millis(Double.NaN)).isEqualTo(Format.UNKNOWN);
     assertThat(Format.loss(null)).isEqualTo(Format.UNKNOWN);
     assertThat(Format.share(1, 0)).isEqualTo(Format.UNKNOWN);
+    assertThat(Format.percent(null)).isEqualTo(Format.UNKNOWN);
+    assertThat(Format.percent(Double.NaN)).isEqualTo(Format.UNKNOWN);
     assertThat(Format.time(0)).isEqualTo(Format.UNKNOWN);
     assertThat(Format.loss(Double.POSITIVE_INFINITY)).isEqualTo("Infinity");
   }

@@ -10,6 +10,7 @@ import javax.xml.parsers.DocumentBuilderFactory;
 import org.apache.spark.SparkConf;
 import org.apache.spark.scheduler.SparkListenerEvent;
 import org.apache.spark.status.ElementTrackingStore;
+import org.apache.spark.util.JsonProtocol;
 import org.apache.spark.util.kvstore.InMemoryStore;
 import org.junit.jupiter.api.Test;
 import org.w3c.dom.Document;
@@ -81,7 +82,9 @@ class PageBodyTest {
         1,
         1,
         1,
-        1);
+        1,
+        1.0,
+        1.0);
     String page = page(List.of(
         new StartedEvent(1, attack, "javascript:alert(1)", attack, Map.of(attack, attack)),
         new FleetEvent(NOW, List.of(executor)),
@@ -110,6 +113,20 @@ class PageBodyTest {
     }
     assertThat(text(page(List.of(Events.round(1, "REJECTED", null, 2.0)))))
         .contains("Round 1: training loss 2.000, held out 2.500 before and 2.400 after");
+  }
+
+  @Test
+  void howWellTimesAreForetoldIsShownWhereItIsKnown() throws Exception {
+    FleetEvent known = new FleetEvent(NOW, List.of(Events.executor("1", "READY", "", 0)));
+    assertThat(text(page(List.of(known)))).contains("Prediction error", "steps7.0 %", "slices15 %");
+    assertThat(text(page(List.of(unforetold(NOW))))).contains("steps–", "slices–");
+  }
+
+  /** As a version wrote it that did not know of predictions. */
+  private static SparkListenerEvent unforetold(long millis) {
+    return JsonProtocol.sparkEventFromJson("{\"Event\":\"" + FleetEvent.class.getName()
+        + "\",\"timeMillis\":" + millis
+        + ",\"executors\":[{\"executorId\":\"1\",\"state\":\"READY\"}]}");
   }
 
   @Test
@@ -160,6 +177,8 @@ class PageBodyTest {
     assertThat(json.at("/started/model").asText()).isEqualTo("Qwen/Qwen3-0.6B");
     assertThat(json.at("/liveVersion").asLong()).isEqualTo(now.liveNumber());
     assertThat(json.at("/executors/4/view/ttftMillisP99").isNull()).isTrue();
+    assertThat(json.at("/executors/0/view/sliceError").asDouble()).isPositive();
+    assertThat(json.at("/executors/4/view/sliceError").isNull()).isTrue();
     assertThat(json.toString()).doesNotContain("NaN");
   }
 

@@ -157,7 +157,9 @@ final class SampleHour {
           900 * MIB,
           900 * MIB,
           8_192 * MIB,
-          -1));
+          -1,
+          Double.NaN,
+          Double.NaN));
     }
     events.add(new FleetEvent(millis, views));
   }
@@ -191,6 +193,8 @@ final class SampleHour {
         3_000 * MIB + kv + activations,
         (id == 2 ? 8_100 : 7_400) * MIB,
         8_192 * MIB,
-        1_180 * MIB);
+        1_180 * MIB,
+        0.07 * wave,
+        0.15 * wave);
   }
 }
