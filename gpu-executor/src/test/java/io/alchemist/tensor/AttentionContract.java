@@ -139,11 +139,20 @@ public abstract class AttentionContract {
     }
   }
 
-  /** More keys and more queries than a block holds. */
+  /** More keys than a block holds. */
   @Test
   void attentionGradientOfLongRuns() {
     try (Device device = new Device(ops(), 5)) {
       checkGradientOfQueriesOnly(device, new Case(device, 2, 2, 2, 5, 16, 500));
+    }
+  }
+
+  /** More queries than a block holds. */
+  @Test
+  void attentionGradientOfManyQueries() {
+    // With this seed one run has 228 queries, times 10 heads, and 144 positions before them.
+    try (Device device = new Device(ops(), 11)) {
+      checkGradientOfQueriesOnly(device, new Case(device, 2, 1, 10, 5, 16, 500));
     }
   }
 

@@ -44,48 +44,32 @@ final class Attention {
     int rows = queries * ratio;
     int padded = AttentionTiles.padded(rows);
     int firstQuery = runs.firstQuery(run) + first;
-    // Row m sees positions below start + m / ratio + 1.
     int start = runs.context(run) + first;
 
-    float[] rawQ = scratch.floats(0, padded * dim);
-    float[] packedQ = scratch.floats(1, padded * headDim);
-    float[] raw = scratch.floats(2, KEYS * dim);
-    float[] packedK = scratch.floats(3, KEYS * headDim);
-    float[] packedV = scratch.floats(4, KEYS * dim);
-    float[] s = scratch.floats(5, padded * KEYS);
-    float[] packedP = scratch.floats(6, padded * KEYS);
-    float[] o = scratch.floats(7, padded * dim);
-    float[] m = scratch.floats(8, padded);
+    float[] rowsQ = scratch.floats(0, padded * dim);
+    float[] raw = scratch.floats(1, KEYS * dim);
+    float[] keysT = scratch.floats(2, KEYS * headDim);
+    float[] s = scratch.floats(3, padded * KEYS);
+    float[] o = scratch.floats(4, padded * dim);
+    float[] m = scratch.floats(5, padded);
     // l, in partial sums
-    float[] l = scratch.floats(9, padded * LANES);
-    tiles.loadQueries(q, firstQuery, group, rows, (float) (1 / Math.sqrt(headDim)), rawQ);
-    tiles.packLeft(rawQ, rows, headDim, dim, packedQ);
+    float[] l = scratch.floats(6, padded * LANES);
+    tiles.loadQueries(q, firstQuery, group, rows, (float) (1 / Math.sqrt(headDim)), rowsQ);
     Arrays.fill(o, 0, padded * dim, 0f);
     Arrays.fill(m, 0, padded, Float.NEGATIVE_INFINITY);
     Arrays.fill(l, 0, padded * LANES, 0f);
 
     for (int block = 0; block < start + queries; block += KEYS) {
       int count = Math.min(KEYS, start + queries - block);
+      AttentionTiles.Rows seeing = AttentionTiles.Rows.of(0, rows, start, block, ratio);
       tiles.loadKeys(keys, run, group, block, count, raw);
-      tiles.packRightTransposed(raw, packedK);
+      tiles.transpose(raw, keysT);
+      tiles.scores(seeing, rowsQ, keysT, s);
+      for (int r = seeing.from(); r < rows; r++) {
+        softmax(s, seeing.scores(r), seeing.visible(r), r, m, l, o, dim);
+      }
       tiles.loadKeys(values, run, group, block, count, raw);
-      tiles.packRight(raw, KEYS, packedV);
-      // The first row that sees anything of this block.
-      int fromRow = Math.max(0, block - start) * ratio;
-      int fromTile = fromRow / AttentionTiles.ROWS * AttentionTiles.ROWS;
-      Arrays.fill(s, 0, padded * KEYS, 0f);
-      tiles.multiply(fromRow, rows, headDim, KEYS, packedQ, packedK, s);
-      Arrays.fill(s, fromTile * KEYS, fromRow * KEYS, 0f);
-      for (int r = fromRow; r < rows; r++) {
-        int visible = Math.min(KEYS, start + r / ratio + 1 - block);
-        softmax(s, r * KEYS, visible, r, m, l, o, dim);
-      }
-      Arrays.fill(s, rows * KEYS, padded * KEYS, 0f);
-      for (int t = fromTile; t < rows; t += AttentionTiles.ROWS) {
-        kernels.transpose(
-            AttentionTiles.ROWS, KEYS, s, t * KEYS, KEYS, packedP, t * KEYS, AttentionTiles.ROWS);
-      }
-      tiles.multiply(fromRow, rows, KEYS, dim, packedP, packedV, o);
+      tiles.addKeys(seeing, s, raw, o);
     }
 
     for (int r = 0; r < rows; r++) {

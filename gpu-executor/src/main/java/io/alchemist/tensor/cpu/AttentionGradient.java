@@ -9,7 +9,10 @@ import java.util.Arrays;
  */
 final class AttentionGradient {
   private static final int KEYS = AttentionTiles.KEYS;
-  private static final int ROWS = AttentionTiles.ROWS;
+  /** Rows of a query block, or a little fewer: each key is loaded, and its gradient stored, once for so many. */
+  static final int ROWS = 2048;
+
+  private static final int ROWS_AT_ONCE = AttentionTiles.ROWS_AT_ONCE;
 
   private final Kernels kernels;
   private final AttentionTiles tiles;
@@ -51,84 +54,64 @@ final class AttentionGradient {
     int start = runs.context(run) + first;
     float scale = (float) (1 / Math.sqrt(headDim));
 
-    float[] rawQ = scratch.floats(0, padded * dim);
-    float[] leftQ = scratch.floats(1, padded * headDim);
-    float[] rightQ = scratch.floats(2, padded * dim);
-    float[] leftDo = scratch.floats(3, padded * headDim);
-    float[] rightDo = scratch.floats(4, padded * dim);
-    float[] raw = scratch.floats(5, Math.max(padded, KEYS) * dim);
+    float[] q = scratch.floats(0, padded * dim);
+    float[] dOut = scratch.floats(1, padded * dim);
+    float[] dQ = scratch.floats(2, padded * dim);
+    float[] delta = scratch.floats(3, padded);
+    float[] keys = scratch.floats(4, KEYS * dim);
+    float[] values = scratch.floats(5, KEYS * dim);
     float[] keysT = scratch.floats(6, KEYS * headDim);
     float[] valuesT = scratch.floats(7, KEYS * headDim);
-    float[] keys = scratch.floats(8, KEYS * dim);
-    float[] p = scratch.floats(9, padded * KEYS);
-    float[] ds = scratch.floats(10, padded * KEYS);
-    float[] packed = scratch.floats(11, padded * KEYS);
-    float[] dKey = scratch.floats(12, KEYS * dim);
-    float[] dQ = scratch.floats(13, padded * dim);
-    float[] delta = scratch.floats(14, padded);
-    float[] line = scratch.floats(15, dim);
-    float[] line2 = scratch.floats(16, dim);
-    float[] unused = scratch.floats(17, Kernels.MAX_LANES);
+    float[] dKeys = scratch.floats(8, KEYS * dim);
+    float[] dValues = scratch.floats(9, KEYS * dim);
+    float[] p = scratch.floats(10, ROWS_AT_ONCE * KEYS);
+    float[] ds = scratch.floats(11, ROWS_AT_ONCE * KEYS);
+    float[] line = scratch.floats(12, dim);
+    float[] line2 = scratch.floats(13, dim);
+    float[] unused = scratch.floats(14, Kernels.MAX_LANES);
 
-    tiles.loadQueries(t.dOut, firstQuery, group, rows, 1, raw);
-    tiles.packLeft(raw, rows, headDim, dim, leftDo);
-    tiles.packRight(raw, rows, rightDo);
+    // The scale is in q, so dK has it too; dQ gets it at the end.
+    tiles.loadQueries(t.q, firstQuery, group, rows, scale, q);
+    tiles.loadQueries(t.dOut, firstQuery, group, rows, 1, dOut);
     for (int r = 0; r < rows; r++) {
       t.out.load(tiles.queryOffset(firstQuery, group, r), line, 0, headDim);
-      t.dOut.load(tiles.queryOffset(firstQuery, group, r), line2, 0, headDim);
+      System.arraycopy(dOut, r * dim, line2, 0, headDim);
       delta[r] = kernels.dot(line, line2, headDim);
     }
-    // The scale is in q, so dK has it too; dQ gets it at the end.
-    tiles.loadQueries(t.q, firstQuery, group, rows, scale, rawQ);
-    tiles.packLeft(rawQ, rows, headDim, dim, leftQ);
-    tiles.packRight(rawQ, rows, rightQ);
     Arrays.fill(dQ, 0, padded * dim, 0f);
 
     for (int block = 0; block < start + queries; block += KEYS) {
       int count = Math.min(KEYS, start + queries - block);
-      tiles.loadKeys(t.values, run, group, block, count, raw);
-      tiles.packRightTransposed(raw, valuesT);
-      tiles.loadKeys(t.keys, run, group, block, count, raw);
-      tiles.packRightTransposed(raw, keysT);
-      tiles.packRight(raw, KEYS, keys);
+      tiles.loadKeys(t.keys, run, group, block, count, keys);
+      tiles.transpose(keys, keysT);
+      tiles.loadKeys(t.values, run, group, block, count, values);
+      tiles.transpose(values, valuesT);
+      Arrays.fill(dKeys, 0, KEYS * dim, 0f);
+      Arrays.fill(dValues, 0, KEYS * dim, 0f);
       int fromRow = Math.max(0, block - start) * ratio;
-
-      Arrays.fill(p, 0, padded * KEYS, 0f);
-      Arrays.fill(ds, 0, padded * KEYS, 0f);
-      tiles.multiply(fromRow, rows, headDim, KEYS, leftQ, keysT, p);
-      tiles.multiply(fromRow, rows, headDim, KEYS, leftDo, valuesT, ds);
-      Arrays.fill(p, 0, fromRow * KEYS, 0f);
-      Arrays.fill(ds, 0, fromRow * KEYS, 0f);
-      for (int r = fromRow; r < rows; r++) {
-        int visible = Math.min(KEYS, start + r / ratio + 1 - block);
-        int at = r * KEYS;
-        int head = group * ratio + r % ratio;
-        float shift = t.logSumExp.at((firstQuery + r / ratio) * heads + head);
-        kernels.expShifted(p, at, visible, shift, unused, 0);
-        scoreGradient(p, ds, at, visible, delta[r]);
-        if (visible < KEYS) {
-          Arrays.fill(p, at + visible, at + KEYS, 0f);
-          Arrays.fill(ds, at + visible, at + KEYS, 0f);
+      for (int m = fromRow / ROWS_AT_ONCE * ROWS_AT_ONCE; m < rows; m += ROWS_AT_ONCE) {
+        int end = Math.min(m + ROWS_AT_ONCE, rows);
+        AttentionTiles.Rows seeing = AttentionTiles.Rows.of(m, end, start, block, ratio);
+        tiles.scores(seeing, q, keysT, p);
+        tiles.scores(seeing, dOut, valuesT, ds);
+        for (int r = seeing.from(); r < end; r++) {
+          int visible = seeing.visible(r);
+          int at = seeing.scores(r);
+          int head = group * ratio + r % ratio;
+          float shift = t.logSumExp.at((firstQuery + r / ratio) * heads + head);
+          kernels.expShifted(p, at, visible, shift, unused, 0);
+          scoreGradient(p, ds, at, visible, delta[r]);
+          if (visible < KEYS) {
+            Arrays.fill(p, at + visible, at + KEYS, 0f);
+            Arrays.fill(ds, at + visible, at + KEYS, 0f);
+          }
         }
+        tiles.addKeys(seeing, ds, keys, dQ);
+        tiles.addRows(seeing, ds, q, dKeys);
+        tiles.addRows(seeing, p, dOut, dValues);
       }
-      Arrays.fill(p, rows * KEYS, padded * KEYS, 0f);
-      Arrays.fill(ds, rows * KEYS, padded * KEYS, 0f);
-
-      // dQ (rows, D) += ds k
-      for (int m = fromRow / ROWS * ROWS; m < rows; m += ROWS) {
-        kernels.transpose(ROWS, KEYS, ds, m * KEYS, KEYS, packed, m * KEYS, ROWS);
-      }
-      tiles.multiply(fromRow, rows, KEYS, dim, packed, keys, dQ);
-
-      // dV (keys, D) += pᵀ dOut, dK += dsᵀ q
-      tiles.packLeftTransposed(p, rows, KEYS, packed);
-      Arrays.fill(dKey, 0, KEYS * dim, 0f);
-      tiles.multiply(0, KEYS, rows, dim, packed, rightDo, dKey);
-      accumulate(run, group, groups, block, count, dKey, t.dValues, line);
-      tiles.packLeftTransposed(ds, rows, KEYS, packed);
-      Arrays.fill(dKey, 0, KEYS * dim, 0f);
-      tiles.multiply(0, KEYS, rows, dim, packed, rightQ, dKey);
-      accumulate(run, group, groups, block, count, dKey, t.dKeys, line);
+      accumulate(run, group, groups, block, count, dKeys, t.dKeys, line);
+      accumulate(run, group, groups, block, count, dValues, t.dValues, line);
     }
 
     AttentionTiles.scale(dQ, rows * dim, scale);

@@ -6,14 +6,16 @@ import java.util.Arrays;
  * The pieces that attention and its gradient are made of, for one key/value head g. The query heads of one group stand
  * together: row {@code m} of a block is query {@code m / ratio} and head {@code g * ratio + m % ratio}, so keys and values are
  * read once for all of them. Key blocks begin at multiples of {@link #KEYS}, whatever the batch looks like.
+ *
+ * <p>All matrices lie row by row: queries, keys and values with rows of {@link #paddedDim}, scores with rows of KEYS.
  */
 final class AttentionTiles {
   /** Positions of a key block. */
   static final int KEYS = 64;
-  /** Rows of a query block, or a little more where the ratio does not divide it. */
-  static final int QUERY_ROWS = 256;
+  /** Rows whose scores for a key block are worked on at once, so that they stay in the cache. */
+  static final int ROWS_AT_ONCE = 256;
 
-  static final int ROWS = Kernels.TILE_ROWS;
+  private static final int ROWS = Kernels.TILE_ROWS;
 
   private final Kernels kernels;
   private final Runs runs;
@@ -31,6 +33,41 @@ final class AttentionTiles {
     this.width = kernels.panelWidth();
   }
 
+  /**
+   * Rows of a query block and what they see of a key block (the causal mask): row m sees its keys below {@code seen + m /
+   * ratio}. Tiles that see nothing are left out.
+   *
+   * @param first row that has scores, a multiple of TILE_ROWS
+   * @param from first row that sees any key
+   * @param to end of the rows
+   */
+  record Rows(int first, int from, int to, int seen, int ratio) {
+    /** Rows {@code first} to {@code to} of a query block whose first query stands at {@code start - block} of a key block. */
+    static Rows of(int first, int to, int start, int block, int ratio) {
+      int seen = start + 1 - block;
+      return new Rows(first, Math.max(first, (1 - seen) * ratio), to, seen, ratio);
+    }
+
+    /** How many keys row m sees; none if not positive. */
+    int visible(int m) {
+      return Math.min(KEYS, seen + m / ratio);
+    }
+
+    /** The first row that sees a key. */
+    int firstSeeing(int key) {
+      return Math.max(from, (key + 1 - seen) * ratio);
+    }
+
+    /** Where the scores of row m lie. */
+    int scores(int m) {
+      return (m - first) * KEYS;
+    }
+
+    int firstTile() {
+      return from / ROWS * ROWS;
+    }
+  }
+
   int ratio() {
     return heads / groups;
   }
@@ -39,9 +76,9 @@ final class AttentionTiles {
     return headDim;
   }
 
-  /** Queries of a block. */
-  int queriesPerBlock() {
-    return Math.max(1, QUERY_ROWS / ratio());
+  /** Queries that make {@code rows} rows, or the nearest number that the ratio allows. */
+  int queries(int rows) {
+    return Math.max(1, rows / ratio());
   }
 
   /** D rounded up to whole panels. */
@@ -94,57 +131,77 @@ final class AttentionTiles {
     }
   }
 
-  /** The left side of a product: rows (padded, cols) eight by eight as (cols, TILE_ROWS). */
-  void packLeft(float[] from, int rows, int cols, int stride, float[] to) {
-    for (int m = 0; m < rows; m += ROWS) {
-      kernels.transpose(ROWS, cols, from, m * stride, stride, to, m * cols, ROWS);
-    }
+  /** Keys or values (KEYS, paddedDim) as (headDim, KEYS). */
+  void transpose(float[] from, float[] to) {
+    kernels.transpose(KEYS, headDim, from, 0, paddedDim(), to, 0, KEYS);
   }
 
-  /** The left side of a product with the transpose of (rows, cols): columns eight by eight as (rows, TILE_ROWS). */
-  void packLeftTransposed(float[] from, int rows, int cols, float[] to) {
-    for (int c = 0; c < cols; c += ROWS) {
-      for (int m = 0; m < rows; m++) {
-        copy8(from, m * cols + c, to, c * rows + m * ROWS);
-      }
-    }
-  }
-
-  /** Written out: a call of arraycopy takes longer than the copy. */
-  private static void copy8(float[] from, int at, float[] to, int toOffset) {
-    to[toOffset] = from[at];
-    to[toOffset + 1] = from[at + 1];
-    to[toOffset + 2] = from[at + 2];
-    to[toOffset + 3] = from[at + 3];
-    to[toOffset + 4] = from[at + 4];
-    to[toOffset + 5] = from[at + 5];
-    to[toOffset + 6] = from[at + 6];
-    to[toOffset + 7] = from[at + 7];
-  }
-
-  /** The right side of a product: (rows, paddedDim) as panels (rows, panelWidth). */
-  void packRight(float[] from, int rows, float[] to) {
+  /**
+   * s = q kᵀ where the row sees the key; undefined where it does not, but 0 in rows that see no key and share a tile with
+   * one that does.
+   *
+   * @param q the rows of the query block
+   * @param keysT (headDim, KEYS)
+   */
+  void scores(Rows rows, float[] q, float[] keysT, float[] s) {
     int dim = paddedDim();
-    for (int d = 0; d < dim; d += width) {
-      for (int j = 0; j < rows; j++) {
-        System.arraycopy(from, j * dim + d, to, d * rows + j * width, width);
+    for (int m = rows.firstTile(); m < rows.to; m += ROWS) {
+      int end = Math.min(m + ROWS, rows.to);
+      int at = rows.scores(m);
+      int visible = rows.visible(end - 1);
+      Arrays.fill(s, at, at + ROWS * KEYS, 0f);
+      for (int j = 0; j < visible; j += width) {
+        kernels.tileOfRows(end - m, q, m * dim, dim, keysT, j, KEYS, headDim, s, at + j, KEYS);
+      }
+    }
+    if (rows.firstTile() < rows.from) {
+      Arrays.fill(s, rows.scores(rows.firstTile()), rows.scores(rows.from), 0f);
+    }
+  }
+
+  /**
+   * out += p v: each row's sum of the keys or values that it sees.
+   *
+   * @param p 0 where the row does not see the key
+   * @param out the rows of the query block
+   */
+  void addKeys(Rows rows, float[] p, float[] v, float[] out) {
+    int dim = paddedDim();
+    for (int m = rows.firstTile(); m < rows.to; m += ROWS) {
+      int end = Math.min(m + ROWS, rows.to);
+      int visible = rows.visible(end - 1);
+      for (int d = 0; d < dim; d += width) {
+        kernels.tileOfRows(
+            end - m, p, rows.scores(m), KEYS, v, d, dim, visible, out, m * dim + d, dim);
       }
     }
   }
 
-  /** The right side of a product with the transpose of (KEYS, paddedDim): panels (headDim, panelWidth) of keys. */
-  void packRightTransposed(float[] from, float[] to) {
-    for (int j = 0; j < KEYS; j += width) {
-      kernels.transpose(width, headDim, from, j * paddedDim(), paddedDim(), to, j * headDim, width);
-    }
-  }
-
-  /** c += a b over packed sides: c (padded rows, cols), inner sums of {@code inner}; rows of c below {@code fromRow} stay. */
-  void multiply(int fromRow, int rows, int inner, int cols, float[] a, float[] b, float[] c) {
-    for (int m = fromRow / ROWS * ROWS; m < rows; m += ROWS) {
-      int tileRows = Math.min(ROWS, rows - m);
-      for (int p = 0; p < cols; p += width) {
-        kernels.tile(tileRows, width, a, m * inner, b, p * inner, inner, c, m * cols + p, cols);
+  /**
+   * out (KEYS, paddedDim) += pᵀ q: each key's sum of the rows that see it.
+   *
+   * @param p 0 where the row does not see the key
+   * @param q the rows of the query block
+   */
+  void addRows(Rows rows, float[] p, float[] q, float[] out) {
+    int dim = paddedDim();
+    for (int j = 0; j < KEYS; j += ROWS) {
+      int m = rows.firstSeeing(j);
+      int count = Math.max(0, rows.to - m);
+      for (int d = 0; d < dim; d += width) {
+        kernels.tile(
+            ROWS,
+            width,
+            p,
+            rows.scores(m) + j,
+            KEYS,
+            q,
+            m * dim + d,
+            dim,
+            count,
+            out,
+            j * dim + d,
+            dim);
       }
     }
   }

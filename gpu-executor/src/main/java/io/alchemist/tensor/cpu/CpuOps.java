@@ -341,7 +341,7 @@ public final class CpuOps implements Ops {
     Floats v0 = Floats.of(values);
     Floats out0 = Floats.of(out);
     Floats lse0 = Floats.of(logSumExp);
-    int step = tiles.queriesPerBlock();
+    int step = tiles.queries(AttentionTiles.ROWS_AT_ONCE);
     int[] firstPiece = new int[runs.count() + 1];
     for (int run = 0; run < runs.count(); run++) {
       firstPiece[run + 1] = firstPiece[run] + (runs.queries(run) + step - 1) / step * groups;
@@ -431,7 +431,7 @@ public final class CpuOps implements Ops {
         Floats.of(dQ),
         Floats.of(dKeys),
         Floats.of(dValues));
-    int step = tiles.queriesPerBlock();
+    int step = tiles.queries(AttentionGradient.ROWS);
     // Runs may share rows of dKeys: one head's sums are one thread's, in order.
     pool.run(groups, (group, thread) -> {
       for (int run = 0; run < runs.count(); run++) {

@@ -26,8 +26,8 @@ interface Kernels {
    *
    * @param rows how many of the tile's rows are wanted, 1 to {@link #TILE_ROWS}; the others become undefined
    * @param cols likewise how many columns, 1 to {@link #panelWidth}
-   * @param a (inner, TILE_ROWS) at {@code aOffset}
-   * @param b (inner, panelWidth) at {@code bOffset}
+   * @param a (inner, TILE_ROWS) at {@code aOffset}, rows {@code aStride} apart
+   * @param b (inner, panelWidth) at {@code bOffset}, rows {@code bStride} apart
    * @param c (TILE_ROWS, panelWidth) at {@code cOffset}, rows {@code cStride} apart
    */
   void tile(
@@ -35,14 +35,37 @@ interface Kernels {
       int cols,
       float[] a,
       int aOffset,
+      int aStride,
       float[] b,
       int bOffset,
+      int bStride,
       int inner,
       float[] c,
       int cOffset,
       int cStride);
 
-  /** The same with the panel in native memory, for so few rows that copying it does not pay. */
+  /**
+   * The same for all columns, with a left side that lies row by row: c[r][j] += sum over k of a[r][k] b[k][j]. Some 5 %
+   * slower, which is less than it takes to pack a side that is used once.
+   *
+   * @param a (TILE_ROWS, inner) at {@code aOffset}, rows {@code aStride} apart
+   */
+  void tileOfRows(
+      int rows,
+      float[] a,
+      int aOffset,
+      int aStride,
+      float[] b,
+      int bOffset,
+      int bStride,
+      int inner,
+      float[] c,
+      int cOffset,
+      int cStride);
+
+  /**
+   * The first, with packed rows of a and b and the panel in native memory, for so few rows that copying it does not pay.
+   */
   void tile(
       int rows,
       int cols,

@@ -109,7 +109,8 @@ final class PanelProduct {
       int to = at + p * width;
       int wanted = Math.min(width, cols - (panel + p) * width);
       if (streamed == null) {
-        kernels.tile(rows, wanted, a, from, b, p * block * width, block, c, to, stride);
+        kernels.tile(
+            rows, wanted, a, from, ROWS, b, p * block * width, width, block, c, to, stride);
       } else {
         int offset = streamed.offsetBytes() + ((panel + p) * inner + k) * width * Float.BYTES;
         kernels.tile(rows, wanted, a, from, streamed.bytes(), offset, block, c, to, stride);

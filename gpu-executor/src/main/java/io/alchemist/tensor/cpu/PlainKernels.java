@@ -23,8 +23,10 @@ final class PlainKernels implements Kernels {
       int cols,
       float[] a,
       int aOffset,
+      int aStride,
       float[] b,
       int bOffset,
+      int bStride,
       int inner,
       float[] c,
       int cOffset,
@@ -32,8 +34,33 @@ final class PlainKernels implements Kernels {
     for (int r = 0; r < rows; r++) {
       int row = cOffset + r * cStride;
       for (int k = 0; k < inner; k++) {
-        float x = a[aOffset + k * ROWS + r];
-        int from = bOffset + k * W;
+        float x = a[aOffset + k * aStride + r];
+        int from = bOffset + k * bStride;
+        for (int j = 0; j < W; j++) {
+          c[row + j] += x * b[from + j];
+        }
+      }
+    }
+  }
+
+  @Override
+  public void tileOfRows(
+      int rows,
+      float[] a,
+      int aOffset,
+      int aStride,
+      float[] b,
+      int bOffset,
+      int bStride,
+      int inner,
+      float[] c,
+      int cOffset,
+      int cStride) {
+    for (int r = 0; r < rows; r++) {
+      int row = cOffset + r * cStride;
+      for (int k = 0; k < inner; k++) {
+        float x = a[aOffset + r * aStride + k];
+        int from = bOffset + k * bStride;
         for (int j = 0; j < W; j++) {
           c[row + j] += x * b[from + j];
         }

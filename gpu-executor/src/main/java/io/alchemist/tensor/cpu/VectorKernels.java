@@ -69,28 +69,56 @@ final class VectorKernels implements Kernels {
       int cols,
       float[] a,
       int aOffset,
+      int aStride,
       float[] b,
       int bOffset,
+      int bStride,
       int inner,
       float[] c,
       int cOffset,
       int cStride) {
     if (rows > 4) {
       if (L == 16 && cols <= L) {
-        VectorTiles.narrow8(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
+        VectorTiles.narrow8(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
       } else if (L == 16) {
-        VectorTiles.rows8(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
+        VectorTiles.rows8(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
       } else {
         // 16 registers hold a tile of 4 rows only.
-        VectorTiles.rows4(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
-        VectorTiles.rows4(a, aOffset + 4, b, bOffset, inner, c, cOffset + 4 * cStride, cStride);
+        VectorTiles.rows4(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
+        VectorTiles.rows4(
+            a, aOffset + 4, aStride, b, bOffset, bStride, inner, c, cOffset + 4 * cStride, cStride);
       }
     } else if (rows > 2) {
-      VectorTiles.rows4(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
+      VectorTiles.rows4(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
     } else if (rows == 2) {
-      VectorTiles.rows2(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
+      VectorTiles.rows2(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
     } else {
-      VectorTiles.rows1(a, aOffset, b, bOffset, inner, c, cOffset, cStride);
+      VectorTiles.rows1(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
+    }
+  }
+
+  @Override
+  public void tileOfRows(
+      int rows,
+      float[] a,
+      int aOffset,
+      int aStride,
+      float[] b,
+      int bOffset,
+      int bStride,
+      int inner,
+      float[] c,
+      int cOffset,
+      int cStride) {
+    if (rows > 4 && L == 16) {
+      VectorRowTiles.rows8(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
+      return;
+    }
+    VectorRowTiles.rows4(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
+    if (rows > 4) {
+      int a4 = aOffset + 4 * aStride;
+      int c4 = cOffset + 4 * cStride;
+      VectorRowTiles.rows4(a, a4, aStride, b, bOffset, bStride, inner, c, c4, cStride);
     }
   }
 

@@ -4,7 +4,8 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * {@link Kernels#tile} over a panel in an array, for 8, 4, 2 and 1 rows.
+ * {@link Kernels#tile} over a panel in an array, for 8, 4, 2 and 1 rows; {@link VectorRowTiles} is for a left side that lies
+ * row by row.
  *
  * <p>Each method keeps its tile in registers, and therefore is written out: a helper that takes or returns a vector makes
  * the compiler put them on the heap, which costs four fifths of the speed.
@@ -12,16 +13,16 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorTiles {
   private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
   private static final int L = S.length();
-  private static final int W = 2 * L;
-  private static final int ROWS = Kernels.TILE_ROWS;
 
   private VectorTiles() {}
 
   static void rows8(
       float[] a,
       int aOffset,
+      int aStride,
       float[] b,
       int bOffset,
+      int bStride,
       int inner,
       float[] c,
       int cOffset,
@@ -50,30 +51,30 @@ final class VectorTiles {
     FloatVector c7l = FloatVector.fromArray(S, c, o7);
     FloatVector c7r = FloatVector.fromArray(S, c, o7 + L);
     for (int k = 0; k < inner; k++) {
-      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
-      FloatVector br = FloatVector.fromArray(S, b, bOffset + k * W + L);
-      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
+      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * bStride);
+      FloatVector br = FloatVector.fromArray(S, b, bOffset + k * bStride + L);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * aStride]);
       c0l = a0.fma(bl, c0l);
       c0r = a0.fma(br, c0r);
-      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * aStride + 1]);
       c1l = a1.fma(bl, c1l);
       c1r = a1.fma(br, c1r);
-      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 2]);
+      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * aStride + 2]);
       c2l = a2.fma(bl, c2l);
       c2r = a2.fma(br, c2r);
-      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 3]);
+      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * aStride + 3]);
       c3l = a3.fma(bl, c3l);
       c3r = a3.fma(br, c3r);
-      FloatVector a4 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 4]);
+      FloatVector a4 = FloatVector.broadcast(S, a[aOffset + k * aStride + 4]);
       c4l = a4.fma(bl, c4l);
       c4r = a4.fma(br, c4r);
-      FloatVector a5 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 5]);
+      FloatVector a5 = FloatVector.broadcast(S, a[aOffset + k * aStride + 5]);
       c5l = a5.fma(bl, c5l);
       c5r = a5.fma(br, c5r);
-      FloatVector a6 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 6]);
+      FloatVector a6 = FloatVector.broadcast(S, a[aOffset + k * aStride + 6]);
       c6l = a6.fma(bl, c6l);
       c6r = a6.fma(br, c6r);
-      FloatVector a7 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 7]);
+      FloatVector a7 = FloatVector.broadcast(S, a[aOffset + k * aStride + 7]);
       c7l = a7.fma(bl, c7l);
       c7r = a7.fma(br, c7r);
     }
@@ -99,8 +100,10 @@ final class VectorTiles {
   static void narrow8(
       float[] a,
       int aOffset,
+      int aStride,
       float[] b,
       int bOffset,
+      int bStride,
       int inner,
       float[] c,
       int cOffset,
@@ -121,22 +124,22 @@ final class VectorTiles {
     FloatVector c6 = FloatVector.fromArray(S, c, o6);
     FloatVector c7 = FloatVector.fromArray(S, c, o7);
     for (int k = 0; k < inner; k++) {
-      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
-      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
+      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * bStride);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * aStride]);
       c0 = a0.fma(bl, c0);
-      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * aStride + 1]);
       c1 = a1.fma(bl, c1);
-      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 2]);
+      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * aStride + 2]);
       c2 = a2.fma(bl, c2);
-      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 3]);
+      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * aStride + 3]);
       c3 = a3.fma(bl, c3);
-      FloatVector a4 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 4]);
+      FloatVector a4 = FloatVector.broadcast(S, a[aOffset + k * aStride + 4]);
       c4 = a4.fma(bl, c4);
-      FloatVector a5 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 5]);
+      FloatVector a5 = FloatVector.broadcast(S, a[aOffset + k * aStride + 5]);
       c5 = a5.fma(bl, c5);
-      FloatVector a6 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 6]);
+      FloatVector a6 = FloatVector.broadcast(S, a[aOffset + k * aStride + 6]);
       c6 = a6.fma(bl, c6);
-      FloatVector a7 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 7]);
+      FloatVector a7 = FloatVector.broadcast(S, a[aOffset + k * aStride + 7]);
       c7 = a7.fma(bl, c7);
     }
     c0.intoArray(c, cOffset);
@@ -152,8 +155,10 @@ final class VectorTiles {
   static void rows4(
       float[] a,
       int aOffset,
+      int aStride,
       float[] b,
       int bOffset,
+      int bStride,
       int inner,
       float[] c,
       int cOffset,
@@ -170,18 +175,18 @@ final class VectorTiles {
     FloatVector c3l = FloatVector.fromArray(S, c, o3);
     FloatVector c3r = FloatVector.fromArray(S, c, o3 + L);
     for (int k = 0; k < inner; k++) {
-      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
-      FloatVector br = FloatVector.fromArray(S, b, bOffset + k * W + L);
-      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
+      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * bStride);
+      FloatVector br = FloatVector.fromArray(S, b, bOffset + k * bStride + L);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * aStride]);
       c0l = a0.fma(bl, c0l);
       c0r = a0.fma(br, c0r);
-      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * aStride + 1]);
       c1l = a1.fma(bl, c1l);
       c1r = a1.fma(br, c1r);
-      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 2]);
+      FloatVector a2 = FloatVector.broadcast(S, a[aOffset + k * aStride + 2]);
       c2l = a2.fma(bl, c2l);
       c2r = a2.fma(br, c2r);
-      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 3]);
+      FloatVector a3 = FloatVector.broadcast(S, a[aOffset + k * aStride + 3]);
       c3l = a3.fma(bl, c3l);
       c3r = a3.fma(br, c3r);
     }
@@ -198,8 +203,10 @@ final class VectorTiles {
   static void rows2(
       float[] a,
       int aOffset,
+      int aStride,
       float[] b,
       int bOffset,
+      int bStride,
       int inner,
       float[] c,
       int cOffset,
@@ -210,12 +217,12 @@ final class VectorTiles {
     FloatVector c1l = FloatVector.fromArray(S, c, o1);
     FloatVector c1r = FloatVector.fromArray(S, c, o1 + L);
     for (int k = 0; k < inner; k++) {
-      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
-      FloatVector br = FloatVector.fromArray(S, b, bOffset + k * W + L);
-      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
+      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * bStride);
+      FloatVector br = FloatVector.fromArray(S, b, bOffset + k * bStride + L);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * aStride]);
       c0l = a0.fma(bl, c0l);
       c0r = a0.fma(br, c0r);
-      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * ROWS + 1]);
+      FloatVector a1 = FloatVector.broadcast(S, a[aOffset + k * aStride + 1]);
       c1l = a1.fma(bl, c1l);
       c1r = a1.fma(br, c1r);
     }
@@ -228,8 +235,10 @@ final class VectorTiles {
   static void rows1(
       float[] a,
       int aOffset,
+      int aStride,
       float[] b,
       int bOffset,
+      int bStride,
       int inner,
       float[] c,
       int cOffset,
@@ -237,9 +246,9 @@ final class VectorTiles {
     FloatVector c0l = FloatVector.fromArray(S, c, cOffset);
     FloatVector c0r = FloatVector.fromArray(S, c, cOffset + L);
     for (int k = 0; k < inner; k++) {
-      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * W);
-      FloatVector br = FloatVector.fromArray(S, b, bOffset + k * W + L);
-      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * ROWS]);
+      FloatVector bl = FloatVector.fromArray(S, b, bOffset + k * bStride);
+      FloatVector br = FloatVector.fromArray(S, b, bOffset + k * bStride + L);
+      FloatVector a0 = FloatVector.broadcast(S, a[aOffset + k * aStride]);
       c0l = a0.fma(bl, c0l);
       c0r = a0.fma(br, c0r);
     }
