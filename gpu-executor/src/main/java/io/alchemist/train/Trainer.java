@@ -56,7 +56,7 @@ public final class Trainer implements AutoCloseable {
   private static final int WEIGHT_SLICE_ROWS = 1024;
 
   private static final int[] CALIBRATION_TOKENS = {32, 32, 96, 256, 768};
-  /** Weight of what was measured by passes before the last one of calibration. */
+  /** What a pass of calibration counts for, once it is over, beside those that follow. */
   private static final double COLD_SHARE = 0.05;
 
   private final Ops ops;
@@ -226,7 +226,7 @@ public final class Trainer implements AutoCloseable {
       } finally {
         job.abandon();
       }
-      // Each is slower than the next by more than its length: the code is not yet warm.
+      // Slower than it will be: the code is not yet warm.
       costs.fade(COLD_SHARE);
       // The next one is longer by more than that.
       if (length == longest || 4 * (System.nanoTime() - start) > limitNanos) {
