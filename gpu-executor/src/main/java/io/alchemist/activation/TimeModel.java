@@ -17,7 +17,7 @@ public final class TimeModel {
    */
   private static final double LEAST_SHARE = 0.25;
 
-  private static final double MOST_SHARE = 1.25;
+  private static final double MOST_SHARE = 4;
 
   private static final int SWEEPS = 8;
 

@@ -81,6 +81,19 @@ class TimeModelTest {
   }
 
   @Test
+  void whatWasLearntFromColdCodeIsSoonForgotten() {
+    TimeModel model = new TimeModel(2);
+    for (int i = 0; i < 16; i++) {
+      model.observe(100_000_000, 32, 1);
+    }
+    model.fade(0.05);
+    for (int i = 0; i < 8; i++) {
+      model.observe(20_000_000, 500 + i, 1);
+    }
+    assertThat(model.predict(500, 1)).isCloseTo(20e6, within(3e6));
+  }
+
+  @Test
   void anInterruptionCountsForLittle() {
     TimeModel model = new TimeModel(2);
     for (int i = 0; i < 40; i++) {
