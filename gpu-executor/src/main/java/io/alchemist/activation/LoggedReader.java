@@ -240,6 +240,11 @@ public final class LoggedReader implements AutoCloseable {
     return kept.get(stretch).get(layer);
   }
 
+  /** Stretches of one kind are at the same place, and the same is kept of them in each layer. */
+  public Object kindOf(int stretch) {
+    return Map.entry(stretches.get(stretch).onDevice(), kept.get(stretch));
+  }
+
   private Set<Field> fields(Half half, int layer, int stretch) {
     Set<Field> all = kept(stretch, layer);
     return switch (half) {

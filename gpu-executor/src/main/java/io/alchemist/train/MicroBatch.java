@@ -204,16 +204,9 @@ record MicroBatch(
       }
       Map<Stretch, Integer> firstRows = new HashMap<>();
       List<LoggedStretch> stretches = new ArrayList<>();
-      for (int e = 0; e < examples.size(); e++) {
-        for (Covered covered : runs.get(e)) {
-          Stretch key = Stretch.of(covered);
-          int count = longest.getOrDefault(key, 0);
-          if (covered.count() == count && !firstRows.containsKey(key)) {
-            Run run = run(examples.get(e), paths[e], covered.from(), covered.from() + count);
-            firstRows.put(key, run.firstRow());
-            stretches.add(new LoggedStretch(run, key.logged(), covered.slots()));
-          }
-        }
+      // Short ones next to each other, so that slices can join them.
+      for (boolean isShort : new boolean[] {false, true}) {
+        addStretches(isShort, examples, runs, paths, longest, firstRows, stretches);
       }
       for (int e = 0; e < examples.size(); e++) {
         for (Covered covered : runs.get(e)) {
@@ -224,6 +217,29 @@ record MicroBatch(
         }
       }
       return stretches;
+    }
+
+    private void addStretches(
+        boolean isShort,
+        List<TrainingExample> examples,
+        List<List<Covered>> runs,
+        int[][] paths,
+        Map<Stretch, Integer> longest,
+        Map<Stretch, Integer> firstRows,
+        List<LoggedStretch> stretches) {
+      for (int e = 0; e < examples.size(); e++) {
+        for (Covered covered : runs.get(e)) {
+          Stretch key = Stretch.of(covered);
+          int count = longest.getOrDefault(key, 0);
+          if (covered.count() == count
+              && count < Piece.SHORT_ROWS == isShort
+              && !firstRows.containsKey(key)) {
+            Run run = run(examples.get(e), paths[e], covered.from(), covered.from() + count);
+            firstRows.put(key, run.firstRow());
+            stretches.add(new LoggedStretch(run, key.logged(), covered.slots()));
+          }
+        }
+      }
     }
 
     MicroBatch finish(

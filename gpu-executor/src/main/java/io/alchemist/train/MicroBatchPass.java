@@ -5,6 +5,7 @@ import io.alchemist.activation.CostModel.Amount;
 import io.alchemist.activation.CostModel.Work;
 import io.alchemist.activation.LoggedReader;
 import io.alchemist.activation.LoggedReader.Half;
+import io.alchemist.activation.LoggedReader.Part;
 import io.alchemist.model.Activations;
 import io.alchemist.model.Activations.Field;
 import io.alchemist.model.AttentionGradients;
@@ -84,6 +85,10 @@ final class MicroBatchPass implements AutoCloseable {
   private int layer;
   /** Its next step: first each piece with a gradient on its output, then each piece's input. */
   private int step;
+  /** Parts of the joint piece at hand that are together. */
+  private int joined;
+  /** What they have. */
+  private Set<Field> jointFields = Set.of();
   /** Made when backward begins. */
   private @Nullable Backward back;
 
@@ -91,12 +96,17 @@ final class MicroBatchPass implements AutoCloseable {
   private static final class Backward {
     private final AttentionGradients gradients;
     private final Activations restored;
+    /** Rows of short stretches. */
+    private final Activations joint;
+
     private final Workspace work;
     private long layerNanos;
 
-    Backward(AttentionGradients gradients, Activations restored, Workspace work) {
+    Backward(
+        AttentionGradients gradients, Activations restored, Activations joint, Workspace work) {
       this.gradients = gradients;
       this.restored = restored;
+      this.joint = joint;
       this.work = work;
     }
   }
@@ -158,7 +168,7 @@ final class MicroBatchPass implements AutoCloseable {
     lastForward =
         new ForwardBatch(fresh, predicting, newPositions, newSlots, predictingRuns.batch());
 
-    pieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, maxRows);
+    pieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, maxRows, logged::kindOf);
     pieces.forEach(piece -> owned.add(piece::close));
 
     for (BackwardNeeds need : needs) {
@@ -201,7 +211,14 @@ final class MicroBatchPass implements AutoCloseable {
     if (lossRows < batch.lossRows().length) {
       return SliceKind.LOSS;
     }
-    return step < outputs() ? SliceKind.BACKWARD : SliceKind.BACKWARD_INPUT;
+    if (piece().isJoint() && joined < piece().parts().size()) {
+      return SliceKind.JOIN;
+    }
+    return half() == Half.OUTPUT ? SliceKind.BACKWARD : SliceKind.BACKWARD_INPUT;
+  }
+
+  private Half half() {
+    return step < outputs() ? Half.OUTPUT : Half.INPUT;
   }
 
   /** Rows that the next slice computes. */
@@ -210,6 +227,7 @@ final class MicroBatchPass implements AutoCloseable {
       case PLAN, FORWARD -> batch.newRows();
       // The loss is cut, since the vocabulary can make it dearer than a layer.
       case LOSS -> Math.min(LOSS_ROWS, batch.lossRows().length - lossRows);
+      case JOIN -> piece().parts().get(joined).count();
       case BACKWARD, BACKWARD_INPUT -> piece().block().rows();
     };
   }
@@ -219,14 +237,12 @@ final class MicroBatchPass implements AutoCloseable {
     return switch (nextSlice()) {
       case PLAN, LOSS -> true;
       case FORWARD -> logged.hasKeysAndValues(forwarded);
-      case BACKWARD -> (step > 0 || logged.hasKeysAndValues(layer)) && isLoaded(Half.OUTPUT);
-      case BACKWARD_INPUT -> isLoaded(Half.INPUT);
+      case JOIN -> logged.isReady(half(), layer, piece().parts().get(joined));
+      case BACKWARD, BACKWARD_INPUT ->
+        (step > 0 || logged.hasKeysAndValues(layer))
+            && (piece().parts().size() != 1
+                || logged.isReady(half(), layer, piece().parts().get(0)));
     };
-  }
-
-  private boolean isLoaded(Half half) {
-    Piece piece = piece();
-    return piece.stretch() < 0 || logged.isReady(half, layer, piece.part());
   }
 
   /** Runs the next slice. */
@@ -241,6 +257,7 @@ final class MicroBatchPass implements AutoCloseable {
         loss(lossRows, rows);
         lossRows += rows;
       }
+      case JOIN -> joinPart();
       case BACKWARD, BACKWARD_INPUT -> backwardStep();
       case PLAN -> throw new IllegalStateException("A pass is planned before it begins");
     }
@@ -264,8 +281,7 @@ final class MicroBatchPass implements AutoCloseable {
     if (last) {
       closeForward();
       if (gradient != null) {
-        logged.beginBackward(
-            pieces.stream().filter(p -> p.stretch() >= 0).map(Piece::part).toList());
+        logged.beginBackward(pieces.stream().flatMap(p -> p.parts().stream()).toList());
       }
     }
   }
@@ -341,8 +357,8 @@ final class MicroBatchPass implements AutoCloseable {
     ParameterSet into =
         Objects.requireNonNull(gradient, "a pass for the loss alone goes no way back");
     Backward way = back == null ? beginBackward() : back;
-    Half half = step < outputs() ? Half.OUTPUT : Half.INPUT;
-    Activations kept = kept(half);
+    Half half = half();
+    Activations kept = kept(way, half);
     if (step == 0) {
       logged.awaitKeysAndValues(layer);
     }
@@ -356,10 +372,11 @@ final class MicroBatchPass implements AutoCloseable {
     } else {
       backwardInput(way, kept, into);
     }
-    if (piece().stretch() >= 0) {
-      logged.release(half, layer, piece().part());
+    if (piece().parts().size() == 1) {
+      logged.release(half, layer, piece().parts().get(0));
     }
     step++;
+    joined = 0;
     boolean layerDone = step == outputs() + (needs.get(layer).projections() ? pieces.size() : 0);
     if (layerDone && layer == 0) {
       model.embedBackward(ids, d, into);
@@ -377,17 +394,27 @@ final class MicroBatchPass implements AutoCloseable {
 
   private Backward beginBackward() {
     Set<Field> missing = EnumSet.noneOf(Field.class);
+    Set<Field> kept = EnumSet.noneOf(Field.class);
     for (int l = 0; l < config.layers(); l++) {
       Set<Field> needed = needs.get(l).outputFields();
       missing.addAll(BackwardNeeds.missing(needed, recorded.get(l).kept()));
+      for (int s = 0; s < batch.logged().size(); s++) {
+        kept.addAll(logged.kept(s, l));
+      }
       for (int s = 0; s < batch.logged().size() && l < config.layers() - 1; s++) {
         missing.addAll(BackwardNeeds.missing(needed, logged.kept(s, l)));
       }
     }
     int rows = pieces.stream().mapToInt(piece -> piece.block().rows()).max().orElse(0);
+    int jointRows = pieces.stream()
+        .filter(Piece::isJoint)
+        .mapToInt(piece -> piece.block().rows())
+        .max()
+        .orElse(0);
     Backward way = new Backward(
         hold(AttentionGradients.allocate(scope, config, batch.rows()), AttentionGradients::close),
         hold(Activations.allocate(scope, config, rows, missing), Activations::close),
+        hold(Activations.allocate(scope, config, jointRows, kept), Activations::close),
         hold(new Workspace(scope, "layer backward", config, rows), Workspace::close));
     back = way;
     return way;
@@ -448,12 +475,31 @@ final class MicroBatchPass implements AutoCloseable {
         way.work);
   }
 
-  /** What there is of the activations of the piece at hand; waits for it. */
-  private Activations kept(Half half) {
+  /** What there is of the activations of the piece at hand, a joint one when it is whole; waits for it. */
+  private Activations kept(Backward way, Half half) {
     Piece piece = piece();
-    return piece.stretch() < 0
-        ? recorded.get(layer).rows(piece.from(), piece.block().rows())
-        : logged.activations(half, layer, piece.part());
+    List<Part> parts = piece.parts();
+    if (parts.isEmpty()) {
+      return recorded.get(layer).rows(piece.from(), piece.block().rows());
+    }
+    return piece.isJoint()
+        ? way.joint.rows(0, piece.block().rows()).only(jointFields)
+        : logged.activations(half, layer, parts.get(0));
+  }
+
+  /** Brings the next part of a joint piece to the others. */
+  private void joinPart() {
+    Backward way = back == null ? beginBackward() : back;
+    List<Part> parts = piece().parts();
+    Part part = parts.get(joined);
+    Activations from = logged.activations(half(), layer, part);
+    jointFields = from.kept();
+    int first = parts.subList(0, joined).stream().mapToInt(Part::count).sum();
+    for (Field field : jointFields) {
+      ops.copy(from.get(field), way.joint.get(field).rows(first, part.count()));
+    }
+    logged.release(half(), layer, part);
+    joined++;
   }
 
   /** Keys and values of the layer at hand: the same memory for each, filled anew. */

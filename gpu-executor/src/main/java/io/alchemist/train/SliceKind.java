@@ -8,6 +8,8 @@ public enum SliceKind implements Slice {
   FORWARD,
   /** The loss and its gradient for some of the predicting rows. */
   LOSS,
+  /** What was logged of few rows is brought to that of others, to be computed with them. */
+  JOIN,
   /** Some rows of one layer backward, to its queries, keys and values. */
   BACKWARD,
   /** Some rows of one layer backward, from these to its input. */
