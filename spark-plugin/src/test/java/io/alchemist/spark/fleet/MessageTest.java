@@ -51,7 +51,7 @@ class MessageTest {
       12,
       13,
       0.25,
-      Double.NaN);
+      0.15);
   private static final PostedFeedback FEEDBACK =
       new PostedFeedback("f", "t", "preference", null, "better ü", "worse", "me", 1_234);
 
