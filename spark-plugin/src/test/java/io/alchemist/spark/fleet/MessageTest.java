@@ -30,28 +30,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class MessageTest {
   private static final ExecutorReport REPORT = new ExecutorReport(
-      7,
-      true,
-      "why",
-      1,
-      2,
-      3,
-      4,
-      5,
-      0.5,
-      0.75,
-      1.5,
-      2.5,
-      6,
-      7,
-      8,
-      9,
-      10,
-      11,
-      12,
-      13,
-      0.25,
-      0.15);
+      7, true, "why", 1, 2, 3, 4, 5, 0.5, 0.75, 1.5, 2.5, 6, 7, 8, 9, 10, 11, 12, 13, 0.25, 0.15);
   private static final PostedFeedback FEEDBACK =
       new PostedFeedback("f", "t", "preference", null, "better ü", "worse", "me", 1_234);
 
