@@ -4,6 +4,7 @@ import io.alchemist.model.Activations.Field;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ModelConfig;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.Map;
 import java.util.Set;
 
@@ -94,21 +95,29 @@ public final class CostModel {
    * @param pairs of a query and a key that the rows see
    */
   public double restoreSeconds(Set<Field> missing, long rows, long pairs) {
-    double flops = 0;
-    flops += missing.contains(Field.Q) ? flops(LinearLayer.Q) : 0;
-    flops += missing.contains(Field.MID) ? flops(LinearLayer.O) : 0;
-    flops += missing.contains(Field.GATE) ? flops(LinearLayer.GATE) : 0;
-    flops += missing.contains(Field.UP) ? flops(LinearLayer.UP) : 0;
-    double all = 0;
-    for (LinearLayer linear : LinearLayer.values()) {
-      all += flops(linear);
+    Set<LinearLayer> products = EnumSet.noneOf(LinearLayer.class);
+    for (Field field : missing) {
+      switch (field) {
+        case Q -> products.add(LinearLayer.Q);
+        case MID -> products.add(LinearLayer.O);
+        case GATE -> products.add(LinearLayer.GATE);
+        case UP -> products.add(LinearLayer.UP);
+        case X, ATTENDED, LOG_SUM_EXP -> {}
+      }
     }
     TimeModel forward = model(Work.FORWARD);
-    double nanos = forward.coefficient(ROWS) * rows * flops / all;
+    double nanos = forward.coefficient(ROWS) * rows * share(products);
     if (missing.contains(Field.ATTENDED)) {
       nanos += forward.coefficient(PAIRS) * pairs;
     }
     return nanos * 1e-9;
+  }
+
+  /** Share of some products in those of a layer, by the operations in them. */
+  double share(Set<LinearLayer> products) {
+    double some = products.stream().mapToDouble(this::flops).sum();
+    return some
+        / EnumSet.allOf(LinearLayer.class).stream().mapToDouble(this::flops).sum();
   }
 
   private double flops(LinearLayer linear) {

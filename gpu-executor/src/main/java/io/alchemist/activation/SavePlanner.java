@@ -90,8 +90,9 @@ public final class SavePlanner {
     }
     double forward = (layers - 1) * costs.seconds(Work.FORWARD, pass.forward())
         + costs.seconds(Work.FORWARD, pass.lastForward());
-    Pipeline pipeline =
-        Pipeline.startedAt(forward, parts(pass.logged()), loadedShare(pass), inputShare());
+    int parts = parts(pass.logged());
+    double inputShare = costs.share(EnumSet.of(LinearLayer.Q, LinearLayer.K, LinearLayer.V));
+    Pipeline pipeline = Pipeline.startedAt(forward, parts, loadedShare(pass), inputShare);
     pipeline = pipeline.computed(costs.seconds(Work.LOSS, new Amount(pass.lossRows(), 0, 0)));
     for (int layer = layers - 1; layer >= 0; layer--) {
       Amount amount = layer == layers - 1 ? pass.lastBackward() : pass.backward();
@@ -104,7 +105,7 @@ public final class SavePlanner {
         }
         Pipeline after = pipeline.layer(
             compute + restoreLogged(layer, fields, pass.logged()),
-            loadSeconds(layer, fields, pass.logged()));
+            loadSeconds(layer, fields, pass.logged(), parts));
         if (best == null || after.now() < best.now()) {
           best = after;
           chosen.set(layer, fields);
@@ -165,23 +166,7 @@ public final class SavePlanner {
         / Math.max(1, pass.backward().active() + pass.backward().idle());
   }
 
-  /** Share of a layer's backward that is its second half, by the operations in it. */
-  private double inputShare() {
-    double input = 0;
-    double all = 0;
-    for (LinearLayer linear : LinearLayer.values()) {
-      double flops = (double) linear.inputs(config) * linear.outputs(config);
-      all += flops;
-      input += switch (linear) {
-        case Q, K, V -> flops;
-        case O, GATE, UP, DOWN -> 0;
-      };
-    }
-    return input / all;
-  }
-
-  private double loadSeconds(int layer, Set<Field> wanted, List<LoggedRows> logged) {
-    int parts = parts(logged);
+  private double loadSeconds(int layer, Set<Field> wanted, List<LoggedRows> logged, int parts) {
     if (parts == 0) {
       return 0;
     }

@@ -59,11 +59,12 @@ public final class TimeModel {
     taught = true;
     observedNanos += nanos;
     double scale = Math.min(Math.max(predicted, LEAST_SHARE * nanos), MOST_SHARE * nanos);
+    fade(KEPT);
     for (int i = 0; i < features.length; i++) {
       double x = features[i] / scale;
-      sums[i] = KEPT * sums[i] + x * (nanos / scale);
+      sums[i] += x * (nanos / scale);
       for (int j = 0; j < features.length; j++) {
-        products[i][j] = KEPT * products[i][j] + x * (features[j] / scale);
+        products[i][j] += x * (features[j] / scale);
       }
     }
     for (int sweep = 0; sweep < SWEEPS; sweep++) {

@@ -37,6 +37,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
@@ -351,10 +352,8 @@ public final class Engine implements AutoCloseable {
   }
 
   /** Adds the gradient of examples to the sum that the next {@link #step} uses; runs between serving's steps. */
-  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<GradientReport> accumulate(List<TrainingExample> examples, Reuse reuse) {
-    return loop.call(() -> letGo(examples, learning().accumulate(examples, reuse)))
-        .thenCompose(report -> report);
+    return begun(() -> letGo(examples, learning().accumulate(examples, reuse)));
   }
 
   /**
@@ -362,9 +361,8 @@ public final class Engine implements AutoCloseable {
    * serving's steps, which go on with the version before. Until it has ended, no other step, {@link #takeGradient},
    * {@link #publish} or {@link #rollBack} is taken on.
    */
-  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<TrainingStep> step() {
-    return loop.call(() -> learning().step()).thenCompose(step -> step);
+    return begun(() -> learning().step());
   }
 
   /**
@@ -377,25 +375,21 @@ public final class Engine implements AutoCloseable {
   }
 
   /** {@link #accumulate} with what was logged and {@link #step} in one, so that nothing else comes between. */
-  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<TrainingStep> train(List<TrainingExample> examples) {
-    return loop.call(() -> letGo(examples, learning().train(examples))).thenCompose(step -> step);
+    return begun(() -> letGo(examples, learning().train(examples)));
   }
 
   /**
    * The gradient of examples on its own, e.g. to be summed over engines: apart from the sum of {@link #accumulate}, so that
    * nothing else that is trained, or fails, has a part in it.
    */
-  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<HostGradient> gradient(List<TrainingExample> examples, Reuse reuse) {
-    return loop.call(() -> letGo(examples, learning().gradient(examples, reuse)))
-        .thenCompose(result -> result);
+    return begun(() -> letGo(examples, learning().gradient(examples, reuse)));
   }
 
   /** The loss of examples without its gradient, each at its version, which may be a draft. */
-  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<GradientReport> loss(List<TrainingExample> examples) {
-    return loop.call(() -> learning().loss(examples)).thenCompose(report -> report);
+    return begun(() -> learning().loss(examples));
   }
 
   /**
@@ -424,15 +418,13 @@ public final class Engine implements AutoCloseable {
   }
 
   /** The adapter as trained so far, the step under way included. */
-  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<AdapterData> adapter() {
-    return loop.call(() -> learning().adapter()).thenCompose(adapter -> adapter);
+    return begun(() -> learning().adapter());
   }
 
   /** The whole model as trained so far, the step under way included; for engines that train all of it. */
-  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
   public CompletableFuture<WeightSource> trainedModel() {
-    return loop.call(() -> learning().wholeModel()).thenCompose(model -> model);
+    return begun(() -> learning().wholeModel());
   }
 
   /**
@@ -556,6 +548,12 @@ public final class Engine implements AutoCloseable {
   /** Runs something on the engine thread with its parts; for this package's tests and benchmarks. */
   <T> CompletableFuture<T> inspect(Function<Engine, T> action) {
     return loop.call(() -> action.apply(this));
+  }
+
+  /** What the engine thread begins by an action, when that has ended. */
+  @SuppressWarnings("FutureReturnValueIgnored") // the inner one becomes the result
+  private <T> CompletableFuture<T> begun(Callable<CompletableFuture<T>> action) {
+    return loop.call(action).thenCompose(result -> result);
   }
 
   WeightStore store() {

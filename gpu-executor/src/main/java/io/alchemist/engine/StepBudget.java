@@ -7,7 +7,6 @@ import io.alchemist.train.Slice;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -169,8 +168,7 @@ final class StepBudget {
     StepTimes.KINDS.forEach(kind -> errors.put(kind, Double.NaN));
     errors.put("prefill", prefill.error());
     errors.put("decode", decode.error());
-    slices.forEach(
-        (kind, model) -> errors.put(kind.name().toLowerCase(Locale.ROOT), model.error()));
+    slices.forEach((kind, model) -> errors.put(StepTimes.kind(kind), model.error()));
     return new StepTimes(
         servingNanos,
         trainingNanos,

@@ -1,7 +1,13 @@
 package io.alchemist.engine;
 
+import io.alchemist.train.Slice;
+import io.alchemist.train.SliceKind;
+import io.alchemist.train.UpdateKind;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * What the engine's time went to, and how well the times of steps and slices were foretold.
@@ -20,19 +26,19 @@ public record StepTimes(
     double stepError,
     double sliceError) {
   /** Kinds of steps and slices whose time is predicted. */
-  public static final List<String> KINDS = List.of(
-      "prefill",
-      "decode",
-      "plan",
-      "forward",
-      "loss",
-      "backward",
-      "backward_input",
-      "norm",
-      "update",
-      "clear");
+  public static final List<String> KINDS = Stream.of(
+          Stream.of("prefill", "decode"),
+          Arrays.stream(SliceKind.values()).map(StepTimes::kind),
+          Arrays.stream(UpdateKind.values()).map(StepTimes::kind))
+      .flatMap(kinds -> kinds)
+      .toList();
 
   public StepTimes {
     errors = Map.copyOf(errors);
+  }
+
+  /** The kind of a slice, as among {@link #KINDS}. */
+  static String kind(Slice slice) {
+    return slice.name().toLowerCase(Locale.ROOT);
   }
 }

@@ -7,6 +7,7 @@ import io.alchemist.cache.Logged;
 import io.alchemist.tensor.RaggedBatch;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -196,17 +197,24 @@ record MicroBatch(
     /** Rows for what was logged: each stretch once, as long as the longest of the examples that share it needs it. */
     List<LoggedStretch> logged(
         List<TrainingExample> examples, List<List<Covered>> runs, int[][] paths) {
-      Map<Stretch, Integer> longest = new HashMap<>();
-      for (List<Covered> path : runs) {
-        for (Covered covered : path) {
-          longest.merge(Stretch.of(covered), covered.count(), Math::max);
+      Map<Stretch, Shown> longest = new HashMap<>();
+      for (int e = 0; e < examples.size(); e++) {
+        for (Covered covered : runs.get(e)) {
+          longest.merge(Stretch.of(covered), new Shown(e, covered), Shown::longer);
         }
       }
       Map<Stretch, Integer> firstRows = new HashMap<>();
       List<LoggedStretch> stretches = new ArrayList<>();
-      // Short ones next to each other, so that slices can join them.
-      for (boolean isShort : new boolean[] {false, true}) {
-        addStretches(isShort, examples, runs, paths, longest, firstRows, stretches);
+      for (Shown shown : longest.values().stream().sorted(Shown.ORDER).toList()) {
+        Covered whole = shown.covered;
+        Run run = run(
+            examples.get(shown.example),
+            paths[shown.example],
+            whole.from(),
+            whole.from() + whole.count());
+        Stretch stretch = Stretch.of(whole);
+        firstRows.put(stretch, run.firstRow());
+        stretches.add(new LoggedStretch(run, stretch.logged(), whole.slots()));
       }
       for (int e = 0; e < examples.size(); e++) {
         for (Covered covered : runs.get(e)) {
@@ -219,26 +227,16 @@ record MicroBatch(
       return stretches;
     }
 
-    private void addStretches(
-        boolean isShort,
-        List<TrainingExample> examples,
-        List<List<Covered>> runs,
-        int[][] paths,
-        Map<Stretch, Integer> longest,
-        Map<Stretch, Integer> firstRows,
-        List<LoggedStretch> stretches) {
-      for (int e = 0; e < examples.size(); e++) {
-        for (Covered covered : runs.get(e)) {
-          Stretch key = Stretch.of(covered);
-          int count = longest.getOrDefault(key, 0);
-          if (covered.count() == count
-              && count < Piece.SHORT_ROWS == isShort
-              && !firstRows.containsKey(key)) {
-            Run run = run(examples.get(e), paths[e], covered.from(), covered.from() + count);
-            firstRows.put(key, run.firstRow());
-            stretches.add(new LoggedStretch(run, key.logged(), covered.slots()));
-          }
-        }
+    /** What an example has of a stretch. */
+    private record Shown(int example, Covered covered) {
+      /** Short ones last and next to each other, so that pieces can join them. */
+      static final Comparator<Shown> ORDER = Comparator.comparing(
+              (Shown shown) -> Piece.isShort(shown.covered.count()))
+          .thenComparingInt(Shown::example)
+          .thenComparingInt(shown -> shown.covered.from());
+
+      Shown longer(Shown other) {
+        return other.covered.count() > covered.count() ? other : this;
       }
     }
 

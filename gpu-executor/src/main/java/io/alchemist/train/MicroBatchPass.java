@@ -400,9 +400,9 @@ final class MicroBatchPass implements AutoCloseable {
       missing.addAll(BackwardNeeds.missing(needed, recorded.get(l).kept()));
       for (int s = 0; s < batch.logged().size(); s++) {
         kept.addAll(logged.kept(s, l));
-      }
-      for (int s = 0; s < batch.logged().size() && l < config.layers() - 1; s++) {
-        missing.addAll(BackwardNeeds.missing(needed, logged.kept(s, l)));
+        if (l < config.layers() - 1) {
+          missing.addAll(BackwardNeeds.missing(needed, logged.kept(s, l)));
+        }
       }
     }
     int rows = pieces.stream().mapToInt(piece -> piece.block().rows()).max().orElse(0);

@@ -20,7 +20,7 @@ import java.util.function.IntFunction;
 record Piece(RowBlock block, List<Part> parts, int from, boolean predicts, RaggedRuns runs)
     implements AutoCloseable {
   /** Logged stretches with fewer rows share pieces: each piece has all weights brought from memory, for however few rows. */
-  static final int SHORT_ROWS = 64;
+  private static final int SHORT_ROWS = 64;
 
   /** The same rows in the last layer, where the others have no gradient on their output. */
   RowBlock lastBlock() {
@@ -50,8 +50,8 @@ record Piece(RowBlock block, List<Part> parts, int from, boolean predicts, Ragge
     for (int first = 0; first < logged.size(); ) {
       int end = first + 1;
       while (end < logged.size()
-          && isShort(logged.get(first))
-          && isShort(logged.get(end))
+          && isShort(logged.get(first).run().count())
+          && isShort(logged.get(end).run().count())
           && kindOf.apply(first).equals(kindOf.apply(end))) {
         end++;
       }
@@ -65,8 +65,9 @@ record Piece(RowBlock block, List<Part> parts, int from, boolean predicts, Ragge
     return pieces;
   }
 
-  private static boolean isShort(MicroBatch.LoggedStretch stretch) {
-    return stretch.run().count() < SHORT_ROWS;
+  /** Whether a stretch of so many rows shares pieces with others. */
+  static boolean isShort(int rows) {
+    return rows < SHORT_ROWS;
   }
 
   /** Which rows of which stretches the runs are. */

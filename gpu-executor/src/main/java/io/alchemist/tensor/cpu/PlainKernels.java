@@ -31,16 +31,7 @@ final class PlainKernels implements Kernels {
       float[] c,
       int cOffset,
       int cStride) {
-    for (int r = 0; r < rows; r++) {
-      int row = cOffset + r * cStride;
-      for (int k = 0; k < inner; k++) {
-        float x = a[aOffset + k * aStride + r];
-        int from = bOffset + k * bStride;
-        for (int j = 0; j < W; j++) {
-          c[row + j] += x * b[from + j];
-        }
-      }
-    }
+    tile(rows, a, aOffset, 1, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
   }
 
   @Override
@@ -56,10 +47,27 @@ final class PlainKernels implements Kernels {
       float[] c,
       int cOffset,
       int cStride) {
+    tile(rows, a, aOffset, aStride, 1, b, bOffset, bStride, inner, c, cOffset, cStride);
+  }
+
+  /** The left side's rows are {@code aRow} apart, its columns {@code aCol}. */
+  private static void tile(
+      int rows,
+      float[] a,
+      int aOffset,
+      int aRow,
+      int aCol,
+      float[] b,
+      int bOffset,
+      int bStride,
+      int inner,
+      float[] c,
+      int cOffset,
+      int cStride) {
     for (int r = 0; r < rows; r++) {
       int row = cOffset + r * cStride;
       for (int k = 0; k < inner; k++) {
-        float x = a[aOffset + r * aStride + k];
+        float x = a[aOffset + r * aRow + k * aCol];
         int from = bOffset + k * bStride;
         for (int j = 0; j < W; j++) {
           c[row + j] += x * b[from + j];
