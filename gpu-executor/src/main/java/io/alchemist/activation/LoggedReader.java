@@ -240,18 +240,41 @@ public final class LoggedReader implements AutoCloseable {
     return kept.get(stretch).get(layer);
   }
 
-  /** Stretches of one kind are at the same place, and the same is kept of them in each layer. */
+  /** Rows of one kind have the same fields read in each layer, so they can be computed together. */
   public Object kindOf(int stretch) {
-    return Map.entry(stretches.get(stretch).onDevice(), kept.get(stretch));
+    return kindOf(kept.get(stretch));
   }
 
-  private Set<Field> fields(Half half, int layer, int stretch) {
-    Set<Field> all = kept(stretch, layer);
+  /**
+   * Likewise of rows that aren't logged.
+   *
+   * @param keptByLayer what there is of them
+   */
+  public Object kindOf(List<Set<Field>> keptByLayer) {
+    List<Set<Field>> read = new ArrayList<>();
+    for (int layer = 0; layer < config.layers(); layer++) {
+      for (Half half : Half.values()) {
+        read.add(fields(half, layer, keptByLayer.get(layer)));
+      }
+    }
+    return read;
+  }
+
+  /**
+   * What one half of a layer's backward reads.
+   *
+   * @param all that there is of the rows
+   */
+  public Set<Field> fields(Half half, int layer, Set<Field> all) {
     return switch (half) {
       case INPUT -> all.contains(Field.X) ? EnumSet.of(Field.X) : Set.of();
       // In the last layer a prompt's rows predict nothing: their output has no gradient.
       case OUTPUT -> layer == config.layers() - 1 ? Set.of() : needs.get(layer).readByOutput(all);
     };
+  }
+
+  private Set<Field> fields(Half half, int layer, int stretch) {
+    return fields(half, layer, kept(stretch, layer));
   }
 
   /** Tells what loads have taken so far. */

@@ -32,6 +32,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,7 +67,10 @@ final class MicroBatchPass implements AutoCloseable {
   private final Tensor newSlots;
   private final ForwardBatch forward;
   private final ForwardBatch lastForward;
+  /** Of all layers but the last, whose pieces follow. */
   private final List<Piece> pieces;
+
+  private final List<Piece> lastPieces;
   /** What is kept of the new rows, by layer. */
   private final List<Activations> recorded = new ArrayList<>();
   /** What of the new rows isn't, on its way through forward; the same memory for each layer. */
@@ -85,7 +91,7 @@ final class MicroBatchPass implements AutoCloseable {
   private int layer;
   /** Its next step: first each piece with a gradient on its output, then each piece's input. */
   private int step;
-  /** Parts of the joint piece at hand that are together. */
+  /** Sources of the joint piece at hand that are together. */
   private int joined;
   /** What they have. */
   private Set<Field> jointFields = Set.of();
@@ -96,7 +102,7 @@ final class MicroBatchPass implements AutoCloseable {
   private static final class Backward {
     private final AttentionGradients gradients;
     private final Activations restored;
-    /** Rows of short stretches. */
+    /** Rows of a joint piece. */
     private final Activations joint;
 
     private final Workspace work;
@@ -168,11 +174,16 @@ final class MicroBatchPass implements AutoCloseable {
     lastForward =
         new ForwardBatch(fresh, predicting, newPositions, newSlots, predictingRuns.batch());
 
-    pieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, maxRows, logged::kindOf);
-    pieces.forEach(piece -> owned.add(piece::close));
-
+    List<Set<Field>> keptOfNew = new ArrayList<>();
     for (BackwardNeeds need : needs) {
-      Set<Field> kept = gradient == null ? Set.of() : own.fields(need.fields(true));
+      keptOfNew.add(gradient == null ? Set.of() : own.fields(need.fields(true)));
+    }
+    Piece.Kinds kinds = new Piece.Kinds(logged.kindOf(keptOfNew), logged::kindOf);
+    pieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, maxRows, kinds);
+    lastPieces = gradient == null ? List.of() : Piece.cutLast(ops, scope, batch, maxRows, kinds);
+    Stream.concat(pieces.stream(), lastPieces.stream()).forEach(piece -> owned.add(piece::close));
+
+    for (Set<Field> kept : keptOfNew) {
       recorded.add(hold(Activations.allocate(scope, config, fresh, kept), Activations::close));
       newKeys.add(floats("new keys", fresh, config.kvDim()));
       newValues.add(floats("new values", fresh, config.kvDim()));
@@ -211,7 +222,7 @@ final class MicroBatchPass implements AutoCloseable {
     if (lossRows < batch.lossRows().length) {
       return SliceKind.LOSS;
     }
-    if (piece().isJoint() && joined < piece().parts().size()) {
+    if (piece().isJoint() && joined < piece().sources()) {
       return SliceKind.JOIN;
     }
     return half() == Half.OUTPUT ? SliceKind.BACKWARD : SliceKind.BACKWARD_INPUT;
@@ -227,7 +238,7 @@ final class MicroBatchPass implements AutoCloseable {
       case PLAN, FORWARD -> batch.newRows();
       // The loss is cut, since the vocabulary can make it dearer than a layer.
       case LOSS -> Math.min(LOSS_ROWS, batch.lossRows().length - lossRows);
-      case JOIN -> piece().parts().get(joined).count();
+      case JOIN -> piece().rows(joined);
       case BACKWARD, BACKWARD_INPUT -> piece().block().rows();
     };
   }
@@ -237,12 +248,15 @@ final class MicroBatchPass implements AutoCloseable {
     return switch (nextSlice()) {
       case PLAN, LOSS -> true;
       case FORWARD -> logged.hasKeysAndValues(forwarded);
-      case JOIN -> logged.isReady(half(), layer, piece().parts().get(joined));
+      case JOIN -> isReady(piece().part(joined));
       case BACKWARD, BACKWARD_INPUT ->
         (step > 0 || logged.hasKeysAndValues(layer))
-            && (piece().parts().size() != 1
-                || logged.isReady(half(), layer, piece().parts().get(0)));
+            && (piece().isJoint() || isReady(piece().part(0)));
     };
+  }
+
+  private boolean isReady(@Nullable Part part) {
+    return part == null || logged.isReady(half(), layer, part);
   }
 
   /** Runs the next slice. */
@@ -257,7 +271,7 @@ final class MicroBatchPass implements AutoCloseable {
         loss(lossRows, rows);
         lossRows += rows;
       }
-      case JOIN -> joinPart();
+      case JOIN -> joinSource();
       case BACKWARD, BACKWARD_INPUT -> backwardStep();
       case PLAN -> throw new IllegalStateException("A pass is planned before it begins");
     }
@@ -342,15 +356,18 @@ final class MicroBatchPass implements AutoCloseable {
     }
   }
 
+  /** Of the layer at hand. */
+  private List<Piece> pieces() {
+    return layer == config.layers() - 1 ? lastPieces : pieces;
+  }
+
   /** Pieces of the layer at hand that have a gradient on their output; they come first. */
   private int outputs() {
-    return layer < config.layers() - 1
-        ? pieces.size()
-        : (int) pieces.stream().filter(Piece::predicts).count();
+    return (int) pieces().stream().filter(Piece::hasOutput).count();
   }
 
   private Piece piece() {
-    return pieces.get(step < outputs() ? step : step - outputs());
+    return pieces().get(step < outputs() ? step : step - outputs());
   }
 
   private void backwardStep() {
@@ -372,12 +389,14 @@ final class MicroBatchPass implements AutoCloseable {
     } else {
       backwardInput(way, kept, into);
     }
-    if (piece().parts().size() == 1) {
-      logged.release(half, layer, piece().parts().get(0));
+    Part part = piece().part(0);
+    if (part != null && !piece().isJoint()) {
+      logged.release(half, layer, part);
     }
     step++;
     joined = 0;
-    boolean layerDone = step == outputs() + (needs.get(layer).projections() ? pieces.size() : 0);
+    boolean layerDone =
+        step == outputs() + (needs.get(layer).projections() ? pieces().size() : 0);
     if (layerDone && layer == 0) {
       model.embedBackward(ids, d, into);
     }
@@ -405,12 +424,8 @@ final class MicroBatchPass implements AutoCloseable {
         }
       }
     }
-    int rows = pieces.stream().mapToInt(piece -> piece.block().rows()).max().orElse(0);
-    int jointRows = pieces.stream()
-        .filter(Piece::isJoint)
-        .mapToInt(piece -> piece.block().rows())
-        .max()
-        .orElse(0);
+    int rows = mostRows(piece -> true);
+    int jointRows = mostRows(Piece::isJoint);
     Backward way = new Backward(
         hold(AttentionGradients.allocate(scope, config, batch.rows()), AttentionGradients::close),
         hold(Activations.allocate(scope, config, rows, missing), Activations::close),
@@ -418,6 +433,14 @@ final class MicroBatchPass implements AutoCloseable {
         hold(new Workspace(scope, "layer backward", config, rows), Workspace::close));
     back = way;
     return way;
+  }
+
+  private int mostRows(Predicate<Piece> wanted) {
+    return Stream.concat(pieces.stream(), lastPieces.stream())
+        .filter(wanted)
+        .mapToInt(piece -> piece.block().rows())
+        .max()
+        .orElse(0);
   }
 
   private void beginLayer(Backward way) {
@@ -461,7 +484,7 @@ final class MicroBatchPass implements AutoCloseable {
 
   private void backwardInput(Backward way, Activations kept, ParameterSet into) {
     Piece piece = piece();
-    RowBlock block = layer == config.layers() - 1 ? piece.lastBlock() : piece.block();
+    RowBlock block = piece.block();
     model.backwardInput(
         layer,
         weights,
@@ -478,27 +501,34 @@ final class MicroBatchPass implements AutoCloseable {
   /** What there is of the activations of the piece at hand, a joint one when it is whole; waits for it. */
   private Activations kept(Backward way, Half half) {
     Piece piece = piece();
-    List<Part> parts = piece.parts();
-    if (parts.isEmpty()) {
-      return recorded.get(layer).rows(piece.from(), piece.block().rows());
-    }
     return piece.isJoint()
         ? way.joint.rows(0, piece.block().rows()).only(jointFields)
-        : logged.activations(half, layer, parts.get(0));
+        : source(half, piece, 0);
   }
 
-  /** Brings the next part of a joint piece to the others. */
-  private void joinPart() {
+  /** What there is of the rows of one source; waits for it. */
+  private Activations source(Half half, Piece piece, int source) {
+    Part part = piece.part(source);
+    return part == null
+        ? recorded.get(layer).rows(piece.block().firstRow(), piece.newRows())
+        : logged.activations(half, layer, part);
+  }
+
+  /** Brings the next source of a joint piece to the others. */
+  private void joinSource() {
     Backward way = back == null ? beginBackward() : back;
-    List<Part> parts = piece().parts();
-    Part part = parts.get(joined);
-    Activations from = logged.activations(half(), layer, part);
-    jointFields = from.kept();
-    int first = parts.subList(0, joined).stream().mapToInt(Part::count).sum();
+    Half half = half();
+    Piece piece = piece();
+    Activations from = source(half, piece, joined);
+    jointFields = logged.fields(half, layer, from.kept());
+    int first = IntStream.range(0, joined).map(piece::rows).sum();
     for (Field field : jointFields) {
-      ops.copy(from.get(field), way.joint.get(field).rows(first, part.count()));
+      ops.copy(from.get(field), way.joint.get(field).rows(first, piece.rows(joined)));
     }
-    logged.release(half(), layer, part);
+    Part part = piece.part(joined);
+    if (part != null) {
+      logged.release(half, layer, part);
+    }
     joined++;
   }
 

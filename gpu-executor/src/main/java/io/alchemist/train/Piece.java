@@ -7,62 +7,47 @@ import io.alchemist.tensor.Ops;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Rows that a slice of backward computes: consecutive, of one kind, and few enough for the slice to be short.
+ * Rows that a slice of backward computes: consecutive, and few enough for the slice to be short. Each piece has all weights
+ * brought from memory, for however few rows; so new rows and short logged stretches share pieces.
  *
  * @param block the rows, with what each of them sees
- * @param parts of logged stretches that they are made of; none for rows that the pass forwards itself
- * @param from first of them among the new rows
- * @param predicts whether they are forwarded because they predict
- * @param runs owner of the block's tables
+ * @param newRows how many of them the pass forwards itself, the first
+ * @param parts of logged stretches that the others are, in order
+ * @param runs owner of the block's tables; null where it has none
  */
-record Piece(RowBlock block, List<Part> parts, int from, boolean predicts, RaggedRuns runs)
+record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns runs)
     implements AutoCloseable {
-  /** Logged stretches with fewer rows share pieces: each piece has all weights brought from memory, for however few rows. */
+  /** Logged stretches with fewer rows share pieces. */
   private static final int SHORT_ROWS = 64;
 
-  /** The same rows in the last layer, where the others have no gradient on their output. */
-  RowBlock lastBlock() {
-    return predicts ? block : new RowBlock(block.firstRow(), block.rows(), null);
-  }
-
-  /** Whether it is made of more than one stretch. */
+  /** Whether the activations of its rows lie at more than one place. */
   boolean isJoint() {
-    return parts.size() > 1;
+    return sources() > 1;
   }
 
-  /**
-   * Cuts a micro-batch into pieces of at most {@code maxRows} rows.
-   *
-   * @param kindOf what is kept of a logged stretch, and where; only those of one kind share a piece
-   */
-  static List<Piece> cut(
-      Ops ops, MemoryScope scope, MicroBatch batch, int maxRows, IntFunction<Object> kindOf) {
-    List<Piece> pieces = new ArrayList<>();
-    for (List<MicroBatch.Run> runs : packed(batch.predicting(), maxRows)) {
-      pieces.add(piece(ops, scope, runs, List.of(), runs.get(0).firstRow(), true));
-    }
-    for (List<MicroBatch.Run> runs : packed(batch.holes(), maxRows)) {
-      pieces.add(piece(ops, scope, runs, List.of(), runs.get(0).firstRow(), false));
-    }
-    List<MicroBatch.LoggedStretch> logged = batch.logged();
-    for (int first = 0; first < logged.size(); ) {
-      int end = first + 1;
-      while (end < logged.size()
-          && isShort(logged.get(first).run().count())
-          && isShort(logged.get(end).run().count())
-          && kindOf.apply(first).equals(kindOf.apply(end))) {
-        end++;
-      }
-      List<MicroBatch.Run> whole =
-          logged.subList(first, end).stream().map(MicroBatch.LoggedStretch::run).toList();
-      for (List<MicroBatch.Run> runs : packed(whole, maxRows)) {
-        pieces.add(piece(ops, scope, runs, parts(whole, first, runs), -1, false));
-      }
-      first = end;
-    }
-    return pieces;
+  /** Places where the activations of its rows lie: one of all new rows, and one of each part. */
+  int sources() {
+    return (newRows > 0 ? 1 : 0) + parts.size();
+  }
+
+  /** What of a logged stretch a source is; null where it is the new rows. */
+  @Nullable
+  Part part(int source) {
+    return newRows == 0 ? parts.get(source) : source == 0 ? null : parts.get(source - 1);
+  }
+
+  /** Rows of a source. */
+  int rows(int source) {
+    Part part = part(source);
+    return part == null ? newRows : part.count();
+  }
+
+  /** Whether its rows have a gradient on their output. */
+  boolean hasOutput() {
+    return block.attention() != null;
   }
 
   /** Whether a stretch of so many rows shares pieces with others. */
@@ -70,60 +55,121 @@ record Piece(RowBlock block, List<Part> parts, int from, boolean predicts, Ragge
     return rows < SHORT_ROWS;
   }
 
-  /** Which rows of which stretches the runs are. */
-  private static List<Part> parts(
-      List<MicroBatch.Run> whole, int first, List<MicroBatch.Run> runs) {
-    List<Part> parts = new ArrayList<>();
-    for (MicroBatch.Run run : runs) {
-      for (int i = 0; i < whole.size(); i++) {
-        int from = run.firstRow() - whole.get(i).firstRow();
-        if (from >= 0 && from < whole.get(i).count()) {
-          parts.add(new Part(first + i, from, run.count()));
-        }
-      }
-    }
-    return parts;
+  /**
+   * What is kept of rows and read by backward: only rows of one kind share a piece.
+   *
+   * @param ofNewRows of those that the pass forwards itself
+   * @param ofStretch of a logged stretch, by its index
+   */
+  record Kinds(Object ofNewRows, IntFunction<Object> ofStretch) {}
+
+  /**
+   * Cuts a micro-batch for the backward of any layer but the last.
+   *
+   * @param maxRows of a piece
+   */
+  static List<Piece> cut(Ops ops, MemoryScope scope, MicroBatch batch, int maxRows, Kinds kinds) {
+    Cutter cutter = new Cutter(ops, scope, maxRows, kinds);
+    batch.predicting().forEach(cutter::newRows);
+    batch.holes().forEach(cutter::newRows);
+    cutter.logged(batch.logged());
+    return cutter.pieces;
   }
 
-  private static Piece piece(
-      Ops ops,
-      MemoryScope scope,
-      List<MicroBatch.Run> runs,
-      List<Part> parts,
-      int from,
-      boolean predicts) {
-    int first = runs.get(0).firstRow();
-    int rows = runs.stream().mapToInt(MicroBatch.Run::count).sum();
-    RaggedRuns tables = new RaggedRuns(ops, scope, runs, first);
-    return new Piece(new RowBlock(first, rows, tables.batch()), parts, from, predicts, tables);
-  }
-
-  /** Runs that follow each other, in lists of up to {@code maxRows} rows; a longer run is cut. */
-  private static List<List<MicroBatch.Run>> packed(List<MicroBatch.Run> runs, int maxRows) {
-    List<List<MicroBatch.Run>> all = new ArrayList<>();
-    List<MicroBatch.Run> current = new ArrayList<>();
-    int rows = 0;
-    for (MicroBatch.Run run : runs) {
-      for (int done = 0; done < run.count(); ) {
-        if (rows == maxRows) {
-          all.add(current);
-          current = new ArrayList<>();
-          rows = 0;
-        }
-        int take = Math.min(maxRows - rows, run.count() - done);
-        current.add(new MicroBatch.Run(run.firstRow() + done, take, run.from() + done, run.path()));
-        done += take;
-        rows += take;
-      }
-    }
-    if (!current.isEmpty()) {
-      all.add(current);
-    }
-    return all;
+  /**
+   * Cuts it for the backward of the last layer, where only rows that predict have a gradient on their output; their pieces come
+   * first. The parts are the same and in the same order as {@link #cut} makes them.
+   */
+  static List<Piece> cutLast(
+      Ops ops, MemoryScope scope, MicroBatch batch, int maxRows, Kinds kinds) {
+    Cutter cutter = new Cutter(ops, scope, maxRows, kinds);
+    batch.predicting().forEach(cutter::newRows);
+    cutter.finish();
+    cutter.hasOutput = false;
+    batch.holes().forEach(cutter::newRows);
+    cutter.logged(batch.logged());
+    return cutter.pieces;
   }
 
   @Override
   public void close() {
-    runs.close();
+    if (runs != null) {
+      runs.close();
+    }
+  }
+
+  /** Pieces so far, and the one at hand. */
+  private static final class Cutter {
+    private final Ops ops;
+    private final MemoryScope scope;
+    private final int maxRows;
+    private final Kinds kinds;
+    private final List<Piece> pieces = new ArrayList<>();
+    private boolean hasOutput = true;
+    private final List<MicroBatch.Run> runs = new ArrayList<>();
+    private final List<Part> parts = new ArrayList<>();
+    private int rows;
+    private int newRows;
+    private @Nullable Object kind;
+
+    Cutter(Ops ops, MemoryScope scope, int maxRows, Kinds kinds) {
+      this.ops = ops;
+      this.scope = scope;
+      this.maxRows = maxRows;
+      this.kinds = kinds;
+    }
+
+    void newRows(MicroBatch.Run run) {
+      for (int done = 0; done < run.count(); ) {
+        if (rows == maxRows) {
+          finish();
+        }
+        int take = Math.min(maxRows - rows, run.count() - done);
+        add(run, done, take);
+        newRows += take;
+        kind = kinds.ofNewRows;
+        done += take;
+      }
+    }
+
+    void logged(List<MicroBatch.LoggedStretch> stretches) {
+      for (int s = 0; s < stretches.size(); s++) {
+        MicroBatch.Run run = stretches.get(s).run();
+        Object kindOfStretch = kinds.ofStretch.apply(s);
+        if (!isShort(run.count()) || rows + run.count() > maxRows || !kindOfStretch.equals(kind)) {
+          finish();
+        }
+        for (int done = 0; done < run.count(); ) {
+          int take = Math.min(maxRows, run.count() - done);
+          add(run, done, take);
+          parts.add(new Part(s, done, take));
+          kind = kindOfStretch;
+          done += take;
+          if (!isShort(run.count())) {
+            finish();
+          }
+        }
+      }
+      finish();
+    }
+
+    private void add(MicroBatch.Run run, int done, int take) {
+      runs.add(new MicroBatch.Run(run.firstRow() + done, take, run.from() + done, run.path()));
+      rows += take;
+    }
+
+    void finish() {
+      if (rows > 0) {
+        int first = runs.get(0).firstRow();
+        RaggedRuns tables = hasOutput ? new RaggedRuns(ops, scope, runs, first) : null;
+        RowBlock block = new RowBlock(first, rows, tables == null ? null : tables.batch());
+        pieces.add(new Piece(block, newRows, List.copyOf(parts), tables));
+      }
+      runs.clear();
+      parts.clear();
+      rows = 0;
+      newRows = 0;
+      kind = null;
+    }
   }
 }
