@@ -2,16 +2,7 @@ package io.alchemist.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.alchemist.cache.DeviceArena;
-import io.alchemist.cache.HostTier;
-import io.alchemist.cache.KvPages;
-import io.alchemist.cache.PrefixTree;
-import io.alchemist.cache.Recorded;
-import io.alchemist.cache.Slab;
-import io.alchemist.tensor.DType;
 import io.alchemist.tensor.Ops;
-import io.alchemist.tensor.Tensor;
-import io.alchemist.tensor.cpu.CpuOps;
 import io.alchemist.train.MicroBatch.LoggedStretch;
 import io.alchemist.train.MicroBatch.Run;
 import io.alchemist.train.Packer.Pack;
@@ -24,11 +15,10 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Examples are cut into micro-batches, and these into rows. Prompts are logged in a real tree of pages of four. */
+/** Examples are cut into micro-batches, and these into rows. */
 class PackerTest {
-  private final Ops ops = CpuOps.create(1, 1 << 20);
-  private final DeviceArena arena = new DeviceArena(ops.memory(), DType.F32, 1, 1, 4, 64, 0);
-  private final KvPages kv = new KvPages(arena);
+  private final LoggedPrompts logged = new LoggedPrompts();
+  private final Ops ops = logged.ops;
   private final GradientSum nowhere = new GradientSum(ParameterSet.zeros(
       ops,
       ops.memory(),
@@ -36,40 +26,11 @@ class PackerTest {
       List.of(),
       new ModelConfig("llama", 8, 4, 1, 1, 1, 4, 4, 0, RopeConfig.plain(10_000), 16, true),
       0));
-  private final PrefixTree tree = new PrefixTree(kv, HostTier.none());
 
   @AfterEach
   void close() {
-    tree.close();
-    assertThat(kv.freePages()).as("all coverages were closed").isEqualTo(64);
-    arena.close();
     nowhere.close();
-    ops.close();
-  }
-
-  /** Serves a prompt: keys and values of all of it, activations of [from, to). */
-  private void serve(long version, int[] prompt, int from, int to) {
-    int[] pages = new int[kv.pagesFor(prompt.length)];
-    Arrays.setAll(pages, i -> kv.allocate());
-    Tensor field = ops.memory().allocate("slab", DType.F32, to - from, 1);
-    tree.insert(
-        version,
-        prompt,
-        prompt.length,
-        pages,
-        0,
-        List.of(new Recorded(
-            from, to - from, new Slab(field.rows(), new Tensor[][] {{field}}, field::close), 0)));
-  }
-
-  private void serve(int[] prompt) {
-    serve(1, prompt, 0, prompt.length);
-  }
-
-  private static int[] range(int first, int count) {
-    int[] tokens = new int[count];
-    Arrays.setAll(tokens, i -> first + i);
-    return tokens;
+    logged.close();
   }
 
   private static TrainingExample example(String id, long version, int[] prompt, int... answer) {
@@ -78,7 +39,7 @@ class PackerTest {
 
   private Packer packer(int maxRows, Reuse reuse, TrainingExample... examples) {
     return new Packer(
-        tree,
+        logged.tree,
         maxRows,
         new GradientJob(List.of(examples), reuse, nowhere),
         TrainingExample::version);
@@ -103,9 +64,9 @@ class PackerTest {
     assertThat(packs(packer(
             20,
             Reuse.NONE,
-            example("c", 1, range(30, 8), 1, 2),
-            example("a", 1, range(10, 8), 1, 2),
-            example("b", 1, range(20, 8), 1, 2))))
+            example("c", 1, LoggedPrompts.range(30, 8), 1, 2),
+            example("a", 1, LoggedPrompts.range(10, 8), 1, 2),
+            example("b", 1, LoggedPrompts.range(20, 8), 1, 2))))
         .as("nine rows each")
         .containsExactly(List.of("a", "b"), List.of("c"));
   }
@@ -115,8 +76,8 @@ class PackerTest {
     assertThat(packs(packer(
             9,
             Reuse.NONE,
-            example("a", 1, range(10, 8), 1, 2),
-            example("b", 1, range(9, 8), 1, 2))))
+            example("a", 1, LoggedPrompts.range(10, 8), 1, 2),
+            example("b", 1, LoggedPrompts.range(9, 8), 1, 2))))
         .containsExactly(List.of("b"), List.of("a"));
   }
 
@@ -125,18 +86,18 @@ class PackerTest {
     assertThat(packs(packer(
             100,
             Reuse.NONE,
-            example("new", 2, range(10, 8), 1),
-            example("old", 1, range(20, 8), 1),
-            example("new too", 2, range(30, 8), 1))))
+            example("new", 2, LoggedPrompts.range(10, 8), 1),
+            example("old", 1, LoggedPrompts.range(20, 8), 1),
+            example("new too", 2, LoggedPrompts.range(30, 8), 1))))
         .containsExactly(List.of("old"), List.of("new", "new too"));
   }
 
   @Test
   void whatIsLoggedCountsOnceHoweverManyShareIt() {
-    serve(range(10, 16));
+    logged.serve(LoggedPrompts.range(10, 16));
     TrainingExample[] examples = new TrainingExample[4];
     for (int i = 0; i < 4; i++) {
-      examples[i] = example("e" + i, 1, range(10, 16), 50 + i, 60);
+      examples[i] = example("e" + i, 1, LoggedPrompts.range(10, 16), 50 + i, 60);
     }
     // 15 shared rows and 2 of its own for each.
     assertThat(packs(packer(23, Reuse.LOGGED, examples)))
@@ -149,12 +110,12 @@ class PackerTest {
 
   @Test
   void aSharedStretchThatGoesOnCountsItsFurtherRows() {
-    serve(range(10, 16));
+    logged.serve(LoggedPrompts.range(10, 16));
     Packer packer = packer(
         20,
         Reuse.LOGGED,
-        example("short", 1, range(10, 5), 90),
-        example("long", 1, range(10, 16), 91));
+        example("short", 1, LoggedPrompts.range(10, 5), 90),
+        example("long", 1, LoggedPrompts.range(10, 16), 91));
     try (Pack first = packer.next()) {
       assertThat(ids(first)).containsExactly("long", "short");
       MicroBatch batch = MicroBatch.plan(first.examples(), first.coverages());
@@ -163,8 +124,8 @@ class PackerTest {
     assertThat(packs(packer(
             16,
             Reuse.LOGGED,
-            example("short", 1, range(10, 5), 1),
-            example("long", 1, range(10, 16), 91))))
+            example("short", 1, LoggedPrompts.range(10, 5), 1),
+            example("long", 1, LoggedPrompts.range(10, 16), 91))))
         .as("4 rows and 1, then 11 more and 1")
         .containsExactly(List.of("short"), List.of("long"));
   }
@@ -172,7 +133,10 @@ class PackerTest {
   @Test
   void aPackThatFailedComesAgain() {
     Packer packer = packer(
-        9, Reuse.NONE, example("a", 1, range(10, 8), 1, 2), example("b", 1, range(20, 8), 1, 2));
+        9,
+        Reuse.NONE,
+        example("a", 1, LoggedPrompts.range(10, 8), 1, 2),
+        example("b", 1, LoggedPrompts.range(20, 8), 1, 2));
     Pack first = packer.next();
     packer.again(first);
     first.close();
@@ -212,9 +176,10 @@ class PackerTest {
 
   @Test
   void predictingRowsComeFirstThenHolesThenWhatIsLogged() {
-    serve(1, range(10, 16), 6, 16); // positions 0 to 5 were not recorded
-    MicroBatch batch =
-        plan(example("a", 1, range(10, 16), 90, 91), example("b", 1, range(10, 16), 7));
+    logged.serve(1, LoggedPrompts.range(10, 16), 6, 16); // positions 0 to 5 were not recorded
+    MicroBatch batch = plan(
+        example("a", 1, LoggedPrompts.range(10, 16), 90, 91),
+        example("b", 1, LoggedPrompts.range(10, 16), 7));
     assertThat(batch.predictingRows()).as("the last prompt token predicts").isEqualTo(3);
     assertThat(batch.holes()).hasSize(2).allMatch(run -> run.from() == 0 && run.count() == 6);
     assertThat(batch.newRows()).isEqualTo(3 + 12);
@@ -229,11 +194,11 @@ class PackerTest {
 
   @Test
   void branchesShareTheRowsOfTheirPrefix() {
-    int[] shared = range(10, 10);
-    int[] left = concat(shared, range(40, 7));
-    int[] right = concat(shared, range(60, 5));
-    serve(left);
-    serve(right);
+    int[] shared = LoggedPrompts.range(10, 10);
+    int[] left = concat(shared, LoggedPrompts.range(40, 7));
+    int[] right = concat(shared, LoggedPrompts.range(60, 5));
+    logged.serve(left);
+    logged.serve(right);
     MicroBatch batch =
         plan(example("l", 1, left, 1), example("r", 1, right, 2), example("again", 1, left, 3, 4));
     // Shared by whole pages only: 8 tokens of the prefix; then each branch its own rows.
