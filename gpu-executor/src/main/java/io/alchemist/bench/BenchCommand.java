@@ -211,6 +211,17 @@ public final class BenchCommand {
               defaultValue = "DEVICE,HALF,HOST")
           Set<ReuseGrid.Memory> memory,
       @Option(
+              names = "--p",
+              split = ",",
+              description = "Only these shares of logged tokens.",
+              defaultValue = "0.32,0.5,0.94,1")
+          Set<Double> shares,
+      @Option(
+              names = "--points-only",
+              description =
+                  "Leaves out what belongs to no point: the longest example, and what recording costs.")
+          boolean pointsOnly,
+      @Option(
               names = "--rank",
               description = "Of the adapter; peft's default is 8.",
               defaultValue = "8")
@@ -225,11 +236,11 @@ public final class BenchCommand {
           int threads)
       throws IOException {
     List<ReuseGrid.Point> points = ReuseGrid.points(quick).stream()
-        .filter(point -> ReuseBench.isAmong(point, modes, lengths, memory))
+        .filter(point -> point.isAmong(modes, lengths, memory, shares))
         .toList();
     ReuseBench bench =
         new ReuseBench(shape, lora(rank, targets), cores(threads), quick, this::print);
-    write(json, bench.run(points));
+    write(json, bench.run(points, pointsOnly));
     if (pictures != null) {
       ReusePictures.write(bench.results(), pictures);
     }

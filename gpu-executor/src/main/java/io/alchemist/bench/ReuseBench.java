@@ -1,6 +1,5 @@
 package io.alchemist.bench;
 
-import io.alchemist.bench.ReuseGrid.Lengths;
 import io.alchemist.bench.ReuseGrid.Memory;
 import io.alchemist.bench.ReuseGrid.Mode;
 import io.alchemist.bench.ReuseGrid.Point;
@@ -27,7 +26,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -59,14 +57,18 @@ final class ReuseBench {
     this.lora = lora;
     this.threads = threads;
     this.rounds = quick ? 2 : 3;
-    this.ttftPairs = quick ? 10 : 100;
+    this.ttftPairs = quick ? 10 : 300;
     this.deviceBytes = 12L << 30;
     this.out = out;
     this.requests = new Requests(model.vocabSize(), 5);
   }
 
-  /** Measures these points and what belongs to none of them; all figures by name. */
-  Map<String, Object> run(List<Point> points) {
+  /**
+   * Measures these points; all figures by name.
+   *
+   * @param pointsOnly leaves out what belongs to none of them: the longest example, and what recording costs
+   */
+  Map<String, Object> run(List<Point> points, boolean pointsOnly) {
     Map<String, Object> figures = new LinkedHashMap<>();
     figures.put("parameters", model.parameters());
     figures.put("layers", model.layers());
@@ -96,8 +98,10 @@ final class ReuseBench {
       left.removeIf(alike);
     }
     figures.put("points", results.stream().map(ReusePoint::figures).toList());
-    longest(figures);
-    recordingCost(figures);
+    if (!pointsOnly) {
+      longest(figures);
+      recordingCost(figures);
+    }
     return figures;
   }
 
@@ -272,12 +276,5 @@ final class ReuseBench {
 
   private Turn answer(Engine engine, int[] prompt, Recording recording, PendingTurn times) {
     return Engine.await(requests.submit(engine, prompt, 1, recording, times));
-  }
-
-  /** Whether a point is wanted, by name. */
-  static boolean isAmong(Point point, Set<Mode> modes, Set<Lengths> lengths, Set<Memory> memory) {
-    return modes.contains(point.mode())
-        && lengths.contains(point.lengths())
-        && memory.contains(point.memory());
   }
 }

@@ -2,6 +2,7 @@ package io.alchemist.bench;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /** The points that the reuse benchmark measures. */
 final class ReuseGrid {
@@ -84,6 +85,15 @@ final class ReuseGrid {
     /** Tokens of a prompt; of what comes after, at least the first is predicted by its last. */
     int prompt() {
       return Math.max(1, Math.min(tokens(), (int) Math.round(p * tokens()) + 1));
+    }
+
+    /** Whether it has one of each. */
+    boolean isAmong(
+        Set<Mode> modes, Set<Lengths> allLengths, Set<Memory> places, Set<Double> shares) {
+      return modes.contains(mode)
+          && allLengths.contains(lengths)
+          && places.contains(memory)
+          && shares.contains(p);
     }
   }
 
