@@ -110,8 +110,8 @@ final class AttentionGradient {
         tiles.addRows(seeing, ds, q, dKeys);
         tiles.addRows(seeing, p, dOut, dValues);
       }
-      accumulate(run, group, groups, block, count, dKeys, t.dKeys, line);
-      accumulate(run, group, groups, block, count, dValues, t.dValues, line);
+      accumulate(run, group, groups, block, count, dKeys, t.dKeys);
+      accumulate(run, group, groups, block, count, dValues, t.dValues);
     }
 
     AttentionTiles.scale(dQ, rows * dim, scale);
@@ -128,20 +128,12 @@ final class AttentionGradient {
   }
 
   private void accumulate(
-      int run, int group, int groups, int first, int count, float[] d, Floats to, float[] line) {
+      int run, int group, int groups, int first, int count, float[] d, Floats to) {
     int headDim = tiles.headDim();
     int dim = tiles.paddedDim();
     for (int j = 0; j < count; j++) {
-      int at = (runs.keyRow(run, first + j) * groups + group) * headDim;
-      to.load(at, line, 0, headDim);
-      addTo(line, d, j * dim, headDim);
-      to.store(at, line, 0, headDim);
-    }
-  }
-
-  private static void addTo(float[] sum, float[] x, int offset, int n) {
-    for (int i = 0; i < n; i++) {
-      sum[i] += x[offset + i];
+      int at = to.byteOffset((runs.keyRow(run, first + j) * groups + group) * headDim);
+      kernels.write(1, headDim, 1, d, j * dim, dim, 1, to.bytes(), at, headDim);
     }
   }
 }
