@@ -8,7 +8,7 @@ import io.alchemist.weights.LayerWeights;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
-import io.alchemist.weights.ParameterSet;
+import io.alchemist.weights.Parameters;
 import java.util.Set;
 
 /** The first half of a decoder layer: mid = x + O(attention(rope(Q n), rope(K n), V n)), n = norm(x). */
@@ -122,10 +122,10 @@ final class Attention {
       Tensor values,
       BackwardNeeds needs,
       AttentionGradients into,
-      ParameterSet gradient,
+      Parameters gradient,
       Workspace work) {
     Tensor attended =
-        LinearMath.needsInput(layer, LinearLayer.O, gradient.ids()) ? a.attended() : null;
+        LinearMath.needsInput(layer, LinearLayer.O, gradient::has) ? a.attended() : null;
     Tensor dAttended =
         needs.projections() ? work.queries("attended gradient", block.rows()) : null; // (T, Q)
     linear.backward(layer, LinearLayer.O, w.o(), attended, d, 0, dAttended, gradient, work);
@@ -164,16 +164,16 @@ final class Attention {
       Tensor d,
       BackwardNeeds needs,
       AttentionGradients from,
-      ParameterSet gradient,
+      Parameters gradient,
       Workspace work) {
     int rows = block.rows();
     Tensor dK = from.keys().rows(block.firstRow(), rows); // (T, G)
     Tensor dV = from.values().rows(block.firstRow(), rows); // (T, G)
     ops.ropeGradient(dK, positions, rope);
     Tensor normed = null;
-    if (LinearMath.needsInput(layer, LinearLayer.Q, gradient.ids())
-        || LinearMath.needsInput(layer, LinearLayer.K, gradient.ids())
-        || LinearMath.needsInput(layer, LinearLayer.V, gradient.ids())) {
+    if (LinearMath.needsInput(layer, LinearLayer.Q, gradient::has)
+        || LinearMath.needsInput(layer, LinearLayer.K, gradient::has)
+        || LinearMath.needsInput(layer, LinearLayer.V, gradient::has)) {
       normed = work.hidden("normed", rows);
       ops.rmsNorm(a.x(), w.attentionNorm(), config.normEpsilon(), normed);
     }

@@ -37,16 +37,17 @@ public record BackwardNeeds(
         || trained.stream().anyMatch(id -> id.layer() >= 0 && id.layer() < layer);
     boolean projections = input
         || trained.contains(ParameterId.attentionNorm(layer))
-        || LinearMath.needsInput(layer, LinearLayer.Q, trained)
-        || LinearMath.needsInput(layer, LinearLayer.K, trained)
-        || LinearMath.needsInput(layer, LinearLayer.V, trained);
-    boolean output = LinearMath.needsInput(layer, LinearLayer.O, trained);
+        || LinearMath.needsInput(layer, LinearLayer.Q, trained::contains)
+        || LinearMath.needsInput(layer, LinearLayer.K, trained::contains)
+        || LinearMath.needsInput(layer, LinearLayer.V, trained::contains);
+    boolean output = LinearMath.needsInput(layer, LinearLayer.O, trained::contains);
     boolean mid = projections || output;
     boolean ffnInput = mid
         || trained.contains(ParameterId.ffnNorm(layer))
-        || LinearMath.needsInput(layer, LinearLayer.GATE, trained)
-        || LinearMath.needsInput(layer, LinearLayer.UP, trained);
-    boolean feedForward = ffnInput || LinearMath.needsInput(layer, LinearLayer.DOWN, trained);
+        || LinearMath.needsInput(layer, LinearLayer.GATE, trained::contains)
+        || LinearMath.needsInput(layer, LinearLayer.UP, trained::contains);
+    boolean feedForward =
+        ffnInput || LinearMath.needsInput(layer, LinearLayer.DOWN, trained::contains);
     return new BackwardNeeds(feedForward, output || projections, mid, projections, input, ffnInput);
   }
 

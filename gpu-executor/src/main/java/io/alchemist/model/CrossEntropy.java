@@ -6,7 +6,7 @@ import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.tensor.Weight;
 import io.alchemist.weights.ParameterId;
-import io.alchemist.weights.ParameterSet;
+import io.alchemist.weights.Parameters;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,7 +58,7 @@ public final class CrossEntropy implements AutoCloseable {
       Tensor weights,
       Tensor nll,
       Tensor dH,
-      ParameterSet gradient,
+      Parameters gradient,
       ParameterId headId) {
     Blocks blocks = blocks(h.rows(), head.outputs());
     Tensor dHead = gradient.find(headId);

@@ -7,7 +7,7 @@ import io.alchemist.weights.LayerWeights;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
-import io.alchemist.weights.ParameterSet;
+import io.alchemist.weights.Parameters;
 import java.util.Set;
 
 /** The second half of a decoder layer: y = mid + Down(silu(Gate n) · Up n), n = norm(mid). */
@@ -67,11 +67,11 @@ final class FeedForward {
       Activations a,
       Tensor d,
       boolean midWanted,
-      ParameterSet gradient,
+      Parameters gradient,
       Workspace work) {
     int rows = d.rows();
     Tensor act = null;
-    if (LinearMath.needsInput(layer, LinearLayer.DOWN, gradient.ids())) {
+    if (LinearMath.needsInput(layer, LinearLayer.DOWN, gradient::has)) {
       act = work.ffn("act", rows); // (T, F)
       ops.swiGlu(a.gate(), a.up(), act);
     }
@@ -81,8 +81,8 @@ final class FeedForward {
     ops.swiGluGradient(a.gate(), a.up(), dUp, dGate, dUp);
 
     Tensor normed = null;
-    if (LinearMath.needsInput(layer, LinearLayer.GATE, gradient.ids())
-        || LinearMath.needsInput(layer, LinearLayer.UP, gradient.ids())) {
+    if (LinearMath.needsInput(layer, LinearLayer.GATE, gradient::has)
+        || LinearMath.needsInput(layer, LinearLayer.UP, gradient::has)) {
       normed = work.hidden("normed", rows); // (T, C)
       ops.rmsNorm(a.mid(), w.ffnNorm(), config.normEpsilon(), normed);
     }

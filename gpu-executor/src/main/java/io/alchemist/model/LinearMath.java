@@ -5,8 +5,8 @@ import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.Linear;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ParameterId;
-import io.alchemist.weights.ParameterSet;
-import java.util.Set;
+import io.alchemist.weights.Parameters;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** A linear layer with its adapter: y = W x + s B A x. */
@@ -43,7 +43,7 @@ final class LinearMath {
       Tensor dy,
       float beta,
       @Nullable Tensor dx,
-      ParameterSet gradient,
+      Parameters gradient,
       Workspace work) {
     Tensor dw = gradient.find(ParameterId.weight(layer, name));
     if (dw != null && x != null) {
@@ -73,8 +73,8 @@ final class LinearMath {
   }
 
   /** Whether {@link #backward} needs the layer's input. */
-  static boolean needsInput(int layer, LinearLayer name, Set<ParameterId> trained) {
-    return trained.contains(ParameterId.weight(layer, name))
-        || trained.contains(ParameterId.loraA(layer, name));
+  static boolean needsInput(int layer, LinearLayer name, Predicate<ParameterId> trained) {
+    return trained.test(ParameterId.weight(layer, name))
+        || trained.test(ParameterId.loraA(layer, name));
   }
 }

@@ -8,7 +8,7 @@ import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.LayerWeights;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
-import io.alchemist.weights.ParameterSet;
+import io.alchemist.weights.Parameters;
 import io.alchemist.weights.WeightSet;
 import java.util.Set;
 
@@ -91,7 +91,7 @@ public final class Transformer implements AutoCloseable {
 
   /** dx += the gradient of {@link #finalNorm}. All (T, C). */
   public void finalNormBackward(
-      WeightSet weights, Tensor x, Tensor dh, Tensor dx, ParameterSet gradient) {
+      WeightSet weights, Tensor x, Tensor dh, Tensor dx, Parameters gradient) {
     ops.rmsNormGradient(
         x,
         weights.finalNorm(),
@@ -127,7 +127,7 @@ public final class Transformer implements AutoCloseable {
       KeyValues kv,
       Tensor d,
       AttentionGradients into,
-      ParameterSet gradient,
+      Parameters gradient,
       Workspace work) {
     LayerWeights w = weights.layer(layer);
     feedForward.backward(layer, w, a, d, needs.mid(), gradient, work);
@@ -157,7 +157,7 @@ public final class Transformer implements AutoCloseable {
       Activations a,
       Tensor d,
       AttentionGradients from,
-      ParameterSet gradient,
+      Parameters gradient,
       Workspace work) {
     if (needs.projections()) {
       attention.backwardInput(
@@ -198,7 +198,7 @@ public final class Transformer implements AutoCloseable {
   }
 
   /** Adds the gradient of {@link #embed}, where the table is trained. ids I32 (1, T), d (T, C). */
-  public void embedBackward(Tensor ids, Tensor d, ParameterSet gradient) {
+  public void embedBackward(Tensor ids, Tensor d, Parameters gradient) {
     Tensor table = gradient.find(ParameterId.EMBEDDING);
     if (table != null) {
       ops.embedGradient(ids, d, table);

@@ -23,7 +23,7 @@ import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
-import io.alchemist.weights.ParameterSet;
+import io.alchemist.weights.Parameters;
 import io.alchemist.weights.WeightSet;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -56,7 +56,7 @@ final class MicroBatchPass implements AutoCloseable {
   private final WeightSet weights;
   private final MicroBatch batch;
   private final LoggedReader logged;
-  private final @Nullable ParameterSet gradient;
+  private final @Nullable PassGradient gradient;
   private final CrossEntropy crossEntropy;
   private final MemoryScope scope;
   private final Workspace forwardWork;
@@ -138,7 +138,7 @@ final class MicroBatchPass implements AutoCloseable {
       MicroBatch batch,
       int maxRows,
       LoggedReader logged,
-      @Nullable ParameterSet gradient,
+      @Nullable PassGradient gradient,
       CrossEntropy crossEntropy) {
     this.ops = ops;
     this.model = model;
@@ -270,6 +270,9 @@ final class MicroBatchPass implements AutoCloseable {
         int rows = nextRows();
         loss(lossRows, rows);
         lossRows += rows;
+        if (gradient != null && lossRows == batch.lossRows().length) {
+          gradient.outputDone();
+        }
       }
       case JOIN -> joinSource();
       case BACKWARD, BACKWARD_INPUT -> backwardStep();
@@ -326,7 +329,7 @@ final class MicroBatchPass implements AutoCloseable {
         if (first == 0) {
           ops.fill(d, 0);
         }
-        lossGradient(gradient, lossRows, targets, lossWeights, nll, x, h);
+        lossGradient(gradient.ofOutput(), lossRows, targets, lossWeights, nll, x, h);
       }
       float[] losses = ops.read(nll);
       for (int i = 0; i < rows; i++) {
@@ -339,7 +342,7 @@ final class MicroBatchPass implements AutoCloseable {
   }
 
   private void lossGradient(
-      ParameterSet into,
+      Parameters into,
       Tensor lossRows,
       Tensor targets,
       Tensor lossWeights,
@@ -371,7 +374,7 @@ final class MicroBatchPass implements AutoCloseable {
   }
 
   private void backwardStep() {
-    ParameterSet into =
+    PassGradient sum =
         Objects.requireNonNull(gradient, "a pass for the loss alone goes no way back");
     Backward way = back == null ? beginBackward() : back;
     Half half = half();
@@ -384,6 +387,7 @@ final class MicroBatchPass implements AutoCloseable {
       beginLayer(way);
     }
     long restoring = 0;
+    Parameters into = sum.ofLayer(layer);
     if (half == Half.OUTPUT) {
       restoring = backwardOutput(way, kept, into);
     } else {
@@ -397,8 +401,11 @@ final class MicroBatchPass implements AutoCloseable {
     joined = 0;
     boolean layerDone =
         step == outputs() + (needs.get(layer).projections() ? pieces().size() : 0);
+    if (layerDone) {
+      sum.layerDone(layer);
+    }
     if (layerDone && layer == 0) {
-      model.embedBackward(ids, d, into);
+      model.embedBackward(ids, d, sum.ofEmbeddings());
     }
     // What is restored is not backward's own time.
     way.layerNanos += System.nanoTime() - start - restoring;
@@ -453,7 +460,7 @@ final class MicroBatchPass implements AutoCloseable {
   }
 
   /** Returns the time that restoring took. */
-  private long backwardOutput(Backward way, Activations kept, ParameterSet into) {
+  private long backwardOutput(Backward way, Activations kept, Parameters into) {
     Piece piece = piece();
     RowBlock block = piece.block();
     long start = System.nanoTime();
@@ -482,7 +489,7 @@ final class MicroBatchPass implements AutoCloseable {
     return restoring;
   }
 
-  private void backwardInput(Backward way, Activations kept, ParameterSet into) {
+  private void backwardInput(Backward way, Activations kept, Parameters into) {
     Piece piece = piece();
     RowBlock block = piece.block();
     model.backwardInput(

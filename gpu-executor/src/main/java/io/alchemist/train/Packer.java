@@ -3,6 +3,7 @@ package io.alchemist.train;
 import io.alchemist.cache.Coverage;
 import io.alchemist.cache.Covered;
 import io.alchemist.cache.PrefixTree;
+import io.alchemist.train.PassGradient.Joined;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,7 +25,7 @@ final class Packer {
   private final int maxRows;
   private final Reuse reuse;
   private final ToLongFunction<TrainingExample> versionOf;
-  private final Deque<TrainingExample> left = new ArrayDeque<>();
+  private final Deque<Left> left = new ArrayDeque<>();
 
   /**
    * Sorts the examples.
@@ -40,16 +41,24 @@ final class Packer {
     sorted.sort(Comparator.comparingLong(versionOf)
         .thenComparing(TrainingExample::tokens, Arrays::compare)
         .thenComparing(TrainingExample::id));
-    left.addAll(sorted);
+    sorted.forEach(example -> left.add(new Left(example, Joined.NOTHING)));
   }
+
+  /** An example that waits, and what of its gradient is in the sum already. */
+  private record Left(TrainingExample example, Joined joined) {}
 
   /**
    * Examples of one pass.
    *
    * @param version at which their gradient is taken
    * @param coverages what the tree has of each, pinned; null where nothing is reused
+   * @param joined what of their gradient is in the sum already
    */
-  record Pack(long version, List<TrainingExample> examples, List<@Nullable Coverage> coverages)
+  record Pack(
+      long version,
+      List<TrainingExample> examples,
+      List<@Nullable Coverage> coverages,
+      Joined joined)
       implements AutoCloseable {
     @Override
     public void close() {
@@ -67,13 +76,17 @@ final class Packer {
 
   /** The next examples, at least one. */
   Pack next() {
-    long version = versionOf.applyAsLong(left.element());
+    Joined joined = left.element().joined;
+    long version = versionOf.applyAsLong(left.element().example);
     List<TrainingExample> examples = new ArrayList<>();
     List<@Nullable Coverage> coverages = new ArrayList<>();
     Map<Stretch, Integer> shared = new HashMap<>();
     int rows = 0;
-    while (!left.isEmpty() && versionOf.applyAsLong(left.element()) == version) {
-      TrainingExample example = left.element();
+    while (!left.isEmpty() && left.element().joined.equals(joined)) {
+      TrainingExample example = left.element().example;
+      if (versionOf.applyAsLong(example) != version) {
+        break;
+      }
       Coverage coverage = reuse.looksAtLog()
           ? tree.cover(version, example.tokens(), example.firstPredicting())
           : null;
@@ -92,14 +105,18 @@ final class Packer {
         shared.merge(Stretch.of(run), run.count(), Math::max);
       }
     }
-    return new Pack(version, examples, coverages);
+    return new Pack(version, examples, coverages, joined);
   }
 
-  /** Puts the examples of a pass that failed back to the front. */
-  void again(Pack pack) {
+  /**
+   * Puts the examples of a pass that broke off back to the front.
+   *
+   * @param joined what of their gradient is in the sum already
+   */
+  void again(Pack pack, Joined joined) {
     List<TrainingExample> reversed = new ArrayList<>(pack.examples());
     Collections.reverse(reversed);
-    reversed.forEach(left::addFirst);
+    reversed.forEach(example -> left.addFirst(new Left(example, joined)));
   }
 
   /** Tokens that have a row already; a stretch may go on where another example that shares it ended. */

@@ -21,7 +21,6 @@ import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.RaggedBatch;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ParameterId;
-import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.WeightSet;
 import io.alchemist.weights.WeightStore;
 import java.util.ArrayDeque;
@@ -335,7 +334,7 @@ public final class Trainer implements AutoCloseable {
     private @Nullable MicroBatch batch;
     private @Nullable MemoryScope passScope;
     private @Nullable WeightSet weights;
-    private @Nullable ParameterSet apart;
+    private @Nullable PassGradient gradient;
     private boolean hasAdded;
 
     Job(GradientJob job) {
@@ -355,16 +354,17 @@ public final class Trainer implements AutoCloseable {
         return false;
       }
       kind = running.nextSlice();
-      hasAdded |= kind != SliceKind.FORWARD && apart == null;
       try {
         running.runSlice();
       } catch (LostActivationsException e) {
         LOG.info("{}; the micro-batch starts again without it", e.getMessage());
         Packer.Pack again = pack;
+        PassGradient.Joined joined =
+            gradient == null ? PassGradient.Joined.NOTHING : gradient.joined();
         abandonPass();
         tree.forgetHostCopy(e.logged());
         if (again != null) {
-          packer.again(again);
+          packer.again(again, joined);
         }
         return false;
       }
@@ -403,13 +403,16 @@ public final class Trainer implements AutoCloseable {
           loader,
           onReady);
       GradientSum sum = job.into();
-      ParameterSet target = sum == null ? null : sum.gradient();
-      if (target != null && reader.readsHost()) {
-        // The host may lose a block in the middle of the pass, which then begins again: add up
-        // apart.
-        target = target.zerosLike(ops, memory, "gradient apart");
-        apart = target;
-      }
+      // The host may lose a block in the middle of the pass, which then begins again.
+      gradient = sum == null
+          ? null
+          : new PassGradient(
+              ops,
+              memory,
+              sum.gradient(),
+              model.config().layers(),
+              reader.readsHost(),
+              next.joined());
       pass = new MicroBatchPass(
           ops,
           memory,
@@ -421,7 +424,7 @@ public final class Trainer implements AutoCloseable {
           planned.batch(),
           sliceRows,
           reader,
-          target,
+          gradient,
           crossEntropy);
     }
 
@@ -429,11 +432,6 @@ public final class Trainer implements AutoCloseable {
       MicroBatch trained = batch;
       if (trained == null) {
         throw new IllegalStateException("A pass without a micro-batch");
-      }
-      GradientSum sum = job.into();
-      if (apart != null && sum != null) {
-        hasAdded = true;
-        apart.forEach((id, tensor) -> ops.add(1, tensor, sum.gradient().tensor(id)));
       }
       double weight = 0;
       for (float w : trained.lossWeights()) {
@@ -457,9 +455,10 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void release() {
-      if (apart != null) {
-        apart.close();
-        apart = null;
+      if (gradient != null) {
+        hasAdded |= gradient.hasAdded();
+        gradient.close();
+        gradient = null;
       }
       if (passScope != null) {
         passScope.close();

@@ -10,13 +10,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One F32 matrix for each of some parameters: the values that are trained, their gradient, or a moment of the optimizer. Owns
  * its tensors. Engine thread.
  */
-public final class ParameterSet implements AutoCloseable {
+public final class ParameterSet implements Parameters, AutoCloseable {
   private final Map<ParameterId, Tensor> tensors = new TreeMap<>();
   private final MemoryScope scope;
 
@@ -49,12 +50,20 @@ public final class ParameterSet implements AutoCloseable {
 
   /** Zeros of the same shapes. */
   public ParameterSet zerosLike(Ops ops, MemoryScope parent, String name) {
+    return zerosLike(ops, parent, name, id -> true);
+  }
+
+  /** Likewise, for those that are wanted. */
+  public ParameterSet zerosLike(
+      Ops ops, MemoryScope parent, String name, Predicate<ParameterId> wanted) {
     ParameterSet set = new ParameterSet(parent.child(name));
     try {
       tensors.forEach((id, tensor) -> {
-        Tensor zeros = set.scope.allocate(id.toString(), DType.F32, tensor.rows(), tensor.cols());
-        set.tensors.put(id, zeros);
-        ops.fill(zeros, 0);
+        if (wanted.test(id)) {
+          Tensor zeros = set.scope.allocate(id.toString(), DType.F32, tensor.rows(), tensor.cols());
+          set.tensors.put(id, zeros);
+          ops.fill(zeros, 0);
+        }
       });
       return set;
     } catch (RuntimeException e) {
@@ -68,7 +77,7 @@ public final class ParameterSet implements AutoCloseable {
     return tensors.keySet();
   }
 
-  /** The matrix, or null when this parameter is not in the set. */
+  @Override
   public @Nullable Tensor find(ParameterId id) {
     return tensors.get(id);
   }

@@ -6,6 +6,7 @@ import io.alchemist.tensor.Ops;
 import io.alchemist.train.MicroBatch.LoggedStretch;
 import io.alchemist.train.MicroBatch.Run;
 import io.alchemist.train.Packer.Pack;
+import io.alchemist.train.PassGradient.Joined;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.RopeConfig;
@@ -131,16 +132,26 @@ class PackerTest {
   }
 
   @Test
-  void aPackThatFailedComesAgain() {
+  void aPackThatBrokeOffComesAgainApartFromTheOthers() {
     Packer packer = packer(
-        9,
+        18,
         Reuse.NONE,
         example("a", 1, LoggedPrompts.range(10, 8), 1, 2),
-        example("b", 1, LoggedPrompts.range(20, 8), 1, 2));
+        example("b", 1, LoggedPrompts.range(20, 8), 1, 2),
+        example("c", 1, LoggedPrompts.range(30, 8), 1, 2));
     Pack first = packer.next();
-    packer.again(first);
+    assertThat(first.joined()).isEqualTo(Joined.NOTHING);
     first.close();
-    assertThat(packs(packer)).containsExactly(List.of("a"), List.of("b"));
+    Joined some = new Joined(true, 2);
+    packer.again(
+        new Pack(1, first.examples().subList(0, 1), first.coverages(), Joined.NOTHING), some);
+    try (Pack again = packer.next();
+        Pack next = packer.next()) {
+      assertThat(ids(again)).containsExactly("a");
+      assertThat(again.joined()).isEqualTo(some);
+      assertThat(ids(next)).as("though there was room").containsExactly("c");
+      assertThat(next.joined()).isEqualTo(Joined.NOTHING);
+    }
   }
 
   // ---- the rows of a micro-batch
