@@ -119,7 +119,8 @@ final class Gemm {
     });
   }
 
-  private int pieces(long multiplyAdds, int most) {
+  /** How many pieces make good use of the threads, at most {@code most}. */
+  int pieces(long multiplyAdds, int most) {
     long worth = Math.max(1, multiplyAdds / SMALLEST_PIECE);
     return (int)
         Math.max(1, Math.min(Math.min(worth, most), (long) PIECES_PER_THREAD * pool.threads()));

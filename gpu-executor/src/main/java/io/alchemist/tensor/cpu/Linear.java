@@ -19,6 +19,7 @@ final class Linear {
   private final CpuPool pool;
   private final Scratch[] scratch;
   private final Gemm gemm;
+  private final InputGradient inputGradient;
   private final int width;
 
   Linear(Kernels kernels, CpuPool pool, Scratch[] scratch) {
@@ -26,6 +27,7 @@ final class Linear {
     this.pool = pool;
     this.scratch = scratch;
     this.gemm = new Gemm(kernels, pool, scratch);
+    this.inputGradient = new InputGradient(kernels, pool, scratch, gemm);
     this.width = kernels.panelWidth();
   }
 
@@ -85,6 +87,11 @@ final class Linear {
     int outputs = w.outputs();
     Floats panels = Floats.of(w.packed());
     int start = start(w);
+    if (dy.rows() <= inputGradient.mostRows()) {
+      inputGradient.run(
+          dy.rows(), outputs, inputs, alpha, Floats.of(dy), panels, start, beta, Floats.of(dx));
+      return;
+    }
     Gemm.Right right = (panel, from, count, to, toOffset, own) -> {
       int firstInput = panel * width;
       int cols = Math.min(width, inputs - firstInput);

@@ -100,6 +100,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void tileOfRows(
       int rows,
+      int cols,
       float[] a,
       int aOffset,
       int aStride,
@@ -110,6 +111,10 @@ final class VectorKernels implements Kernels {
       float[] c,
       int cOffset,
       int cStride) {
+    if (cols <= L) {
+      VectorRowTiles.narrow8(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
+      return;
+    }
     if (rows > 4 && L == 16) {
       VectorRowTiles.rows8(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
       return;
