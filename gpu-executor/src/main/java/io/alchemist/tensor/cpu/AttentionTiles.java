@@ -151,7 +151,8 @@ final class AttentionTiles {
       int visible = rows.visible(end - 1);
       Arrays.fill(s, at, at + ROWS * KEYS, 0f);
       for (int j = 0; j < visible; j += width) {
-        kernels.tileOfRows(end - m, q, m * dim, dim, keysT, j, KEYS, headDim, s, at + j, KEYS);
+        kernels.tileOfRows(
+            end - m, width, q, m * dim, dim, keysT, j, KEYS, headDim, s, at + j, KEYS);
       }
     }
     if (rows.firstTile() < rows.from) {
@@ -172,7 +173,7 @@ final class AttentionTiles {
       int visible = rows.visible(end - 1);
       for (int d = 0; d < dim; d += width) {
         kernels.tileOfRows(
-            end - m, p, rows.scores(m), KEYS, v, d, dim, visible, out, m * dim + d, dim);
+            end - m, width, p, rows.scores(m), KEYS, v, d, dim, visible, out, m * dim + d, dim);
       }
     }
   }

@@ -13,7 +13,10 @@ import org.jspecify.annotations.Nullable;
 final class Gemm {
   /** The left matrix: how its rows are packed. */
   interface Left {
-    /** Writes rows {@code row} to {@code row + rows} as (inner, TILE_ROWS); what lies beyond them as 0. */
+    /**
+     * Writes rows {@code row} to {@code row + rows} as tiles (inner, TILE_ROWS), one behind the other; what lies beyond the
+     * rows as 0.
+     */
     void pack(int row, int rows, int inner, float[] to, int toOffset, Scratch scratch);
   }
 
@@ -80,15 +83,12 @@ final class Gemm {
       float beta,
       Floats y) {
     int tiles = (rows + ROWS - 1) / ROWS;
-    int tileSize = inner * ROWS;
-    float[] a = shared.floats(0, tiles * tileSize);
+    float[] a = shared.floats(0, tiles * ROWS * inner);
     int packPieces = pieces((long) rows * inner * ROWS, tiles);
     pool.run(packPieces, (piece, thread) -> {
-      for (int t = tiles * piece / packPieces; t < tiles * (piece + 1) / packPieces; t++) {
-        int row = t * ROWS;
-        left.pack(
-            firstRow + row, Math.min(ROWS, rows - row), inner, a, t * tileSize, scratch[thread]);
-      }
+      int row = tiles * piece / packPieces * ROWS;
+      int end = Math.min(tiles * (piece + 1) / packPieces * ROWS, rows);
+      left.pack(firstRow + row, end - row, inner, a, row * inner, scratch[thread]);
     });
 
     int width = kernels.panelWidth();
@@ -119,7 +119,8 @@ final class Gemm {
     });
   }
 
-  private int pieces(long multiplyAdds, int most) {
+  /** How many pieces make good use of the threads, at most {@code most}. */
+  int pieces(long multiplyAdds, int most) {
     long worth = Math.max(1, multiplyAdds / SMALLEST_PIECE);
     return (int)
         Math.max(1, Math.min(Math.min(worth, most), (long) PIECES_PER_THREAD * pool.threads()));

@@ -45,13 +45,14 @@ interface Kernels {
       int cStride);
 
   /**
-   * The same for all columns, with a left side that lies row by row: c[r][j] += sum over k of a[r][k] b[k][j]. Some 5 %
-   * slower, which is less than it takes to pack a side that is used once.
+   * The same with a left side that lies row by row: c[r][j] += sum over k of a[r][k] b[k][j]. Some 5 % slower, which is less
+   * than it takes to pack a side that is used once.
    *
    * @param a (TILE_ROWS, inner) at {@code aOffset}, rows {@code aStride} apart
    */
   void tileOfRows(
       int rows,
+      int cols,
       float[] a,
       int aOffset,
       int aStride,

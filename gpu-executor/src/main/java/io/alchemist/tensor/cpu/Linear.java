@@ -14,11 +14,14 @@ final class Linear {
   private static final int ROWS = Kernels.TILE_ROWS;
   private static final int ROW = 2;
   private static final int ROWS_APART = 16;
+  /** Lines copied at once to be cut into tiles. */
+  private static final int LINES = 32;
 
   private final Kernels kernels;
   private final CpuPool pool;
   private final Scratch[] scratch;
   private final Gemm gemm;
+  private final InputGradient inputGradient;
   private final int width;
 
   Linear(Kernels kernels, CpuPool pool, Scratch[] scratch) {
@@ -26,6 +29,7 @@ final class Linear {
     this.pool = pool;
     this.scratch = scratch;
     this.gemm = new Gemm(kernels, pool, scratch);
+    this.inputGradient = new InputGradient(kernels, pool, scratch, gemm);
     this.width = kernels.panelWidth();
   }
 
@@ -85,6 +89,11 @@ final class Linear {
     int outputs = w.outputs();
     Floats panels = Floats.of(w.packed());
     int start = start(w);
+    if (dy.rows() <= inputGradient.mostRows()) {
+      inputGradient.run(
+          dy.rows(), outputs, inputs, alpha, Floats.of(dy), panels, start, beta, Floats.of(dx));
+      return;
+    }
     Gemm.Right right = (panel, from, count, to, toOffset, own) -> {
       int firstInput = panel * width;
       int cols = Math.min(width, inputs - firstInput);
@@ -120,14 +129,7 @@ final class Linear {
         outputs,
         dy.rows(),
         inputs,
-        (row, rows, inner, to, toOffset, own) -> {
-          if (rows < ROWS) {
-            Arrays.fill(to, toOffset, toOffset + inner * ROWS, 0f);
-          }
-          for (int t = 0; t < inner; t++) {
-            left.load(t * outputs + row, to, toOffset + t * ROWS, rows);
-          }
-        },
+        columnsOf(left, outputs),
         (panel, from, count, to, toOffset, own) -> {
           int cols = Math.min(width, inputs - panel * width);
           if (cols < width) {
@@ -145,18 +147,50 @@ final class Linear {
 
   /** The rows of a row-major matrix, packed as the left side of a product. */
   private Gemm.Left rowsOf(Floats matrix, int cols) {
+    // Rows a power of two apart would compete for the same lines of the cache.
+    int stride = cols + ROWS_APART;
     return (row, rows, inner, to, toOffset, own) -> {
-      if (rows < ROWS) {
-        Arrays.fill(to, toOffset, toOffset + inner * ROWS, 0f);
+      float[] lines = own.floats(ROW, ROWS * stride);
+      for (int first = 0; first < rows; first += ROWS) {
+        int count = Math.min(ROWS, rows - first);
+        int tile = toOffset + first * inner;
+        if (count < ROWS) {
+          Arrays.fill(to, tile, tile + inner * ROWS, 0f);
+        }
+        for (int r = 0; r < count; r++) {
+          matrix.load((row + first + r) * cols, lines, r * stride, cols);
+        }
+        kernels.transpose(count, cols, lines, 0, stride, to, tile, ROWS);
       }
-      // Rows a power of two apart would compete for the same lines of the cache.
-      int stride = cols + ROWS_APART;
-      float[] lines = own.floats(ROW, rows * stride);
-      for (int r = 0; r < rows; r++) {
-        matrix.load((row + r) * cols, lines, r * stride, cols);
-      }
-      kernels.transpose(rows, cols, lines, 0, stride, to, toOffset, ROWS);
     };
+  }
+
+  /** The columns of a row-major matrix, likewise. They come from memory in long stretches: a copy of a few is all overhead. */
+  private static Gemm.Left columnsOf(Floats matrix, int cols) {
+    return (col, count, inner, to, toOffset, own) -> {
+      int stride = (count + ROWS - 1) / ROWS * ROWS + ROWS_APART;
+      float[] lines = own.floats(ROW, LINES * stride);
+      Arrays.fill(lines, 0, LINES * stride, 0f);
+      for (int k = 0; k < inner; k += LINES) {
+        int here = Math.min(LINES, inner - k);
+        for (int r = 0; r < here; r++) {
+          matrix.load((k + r) * cols + col, lines, r * stride, count);
+        }
+        for (int c = 0; c < count; c += ROWS) {
+          copyTile(lines, c, stride, here, to, toOffset + c * inner + k * ROWS);
+        }
+      }
+    };
+  }
+
+  /** (count, TILE_ROWS) of lines {@code stride} apart. */
+  private static void copyTile(
+      float[] lines, int offset, int stride, int count, float[] to, int toOffset) {
+    for (int r = 0; r < count; r++) {
+      for (int i = 0; i < ROWS; i++) {
+        to[toOffset + r * ROWS + i] = lines[offset + r * stride + i];
+      }
+    }
   }
 
   void embed(Weight table, Tensor ids, Tensor out) {

@@ -37,6 +37,7 @@ final class PlainKernels implements Kernels {
   @Override
   public void tileOfRows(
       int rows,
+      int cols,
       float[] a,
       int aOffset,
       int aStride,

@@ -16,8 +16,8 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <p>Whether the compiler keeps vectors in registers must not depend on what ran before. So a method is called on a vector just
  * made from the species, whose type is known, never on a sum carried around a loop or on a converted vector ({@code e.add(sum)}, not {@code
- * sum.add(e)}); there are no masks and no shuffles; constants are vectors in static fields; and a method
- * has few vector operations, as the compiler gives up on those of a long one.
+ * sum.add(e)}); there are no masks and no shuffles but the constants of {@link VectorTranspose}; constants are vectors in
+ * static fields; and a method has few vector operations, as the compiler gives up on those of a long one.
  */
 final class VectorKernels implements Kernels {
   private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
@@ -100,6 +100,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void tileOfRows(
       int rows,
+      int cols,
       float[] a,
       int aOffset,
       int aStride,
@@ -110,6 +111,10 @@ final class VectorKernels implements Kernels {
       float[] c,
       int cOffset,
       int cStride) {
+    if (cols <= L) {
+      VectorRowTiles.narrow8(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
+      return;
+    }
     if (rows > 4 && L == 16) {
       VectorRowTiles.rows8(a, aOffset, aStride, b, bOffset, bStride, inner, c, cOffset, cStride);
       return;
@@ -214,7 +219,38 @@ final class VectorKernels implements Kernels {
       float[] to,
       int toOffset,
       int toStride) {
-    plain.transpose(rows, cols, from, fromOffset, fromStride, to, toOffset, toStride);
+    int wholeRows = L == VectorTranspose.BLOCK ? rows - rows % L : 0;
+    int wholeCols = wholeRows == 0 ? 0 : cols - cols % L;
+    for (int i = 0; i < wholeRows; i += L) {
+      for (int j = 0; j < wholeCols; j += L) {
+        VectorTranspose.block(
+            from,
+            fromOffset + i * fromStride + j,
+            fromStride,
+            to,
+            toOffset + j * toStride + i,
+            toStride);
+      }
+    }
+    // What is left: columns behind the blocks, then rows below them.
+    plain.transpose(
+        wholeRows,
+        cols - wholeCols,
+        from,
+        fromOffset + wholeCols,
+        fromStride,
+        to,
+        toOffset + wholeCols * toStride,
+        toStride);
+    plain.transpose(
+        rows - wholeRows,
+        cols,
+        from,
+        fromOffset + wholeRows * fromStride,
+        fromStride,
+        to,
+        toOffset + wholeRows,
+        toStride);
   }
 
   @Override

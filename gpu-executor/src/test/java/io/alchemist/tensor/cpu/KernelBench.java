@@ -6,6 +6,7 @@ import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.RaggedBatch;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.tensor.Weight;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
 
@@ -37,7 +38,9 @@ public final class KernelBench {
       bench.products(1024, 512, 8);
       bench.products(1024, 8, 512);
       bench.oneRow();
+      bench.fewRows();
       bench.attention();
+      bench.fewQueries();
     }
   }
 
@@ -100,6 +103,75 @@ public final class KernelBench {
         Weight w = ops.pack(matrix, scope, "w")) {
       double nanos = bestNanos(() -> ops.matmul(1, x, w, 0, y));
       print("one row, %d MB of weights: %.1f GB/s", 4L * n * k / 1_000_000, 4.0 * n * k / nanos);
+    }
+  }
+
+  /** Weights in turn, more than the cache holds, as the layers of a model are. */
+  private void fewRows() {
+    int t = 8;
+    int k = 512;
+    int n = 1408;
+    try (MemoryScope weights = scope.child("weights");
+        Tensor x = random(t, k);
+        Tensor y = random(t, n);
+        Tensor matrix = random(n, k)) {
+      Weight[] layers = new Weight[16];
+      Arrays.setAll(layers, i -> ops.pack(matrix, weights, "w"));
+      int[] turn = new int[1];
+      print(
+          "%d rows, %d weights of %d x %d: matmul %.3f, input gradient %.3f ms",
+          t,
+          layers.length,
+          n,
+          k,
+          bestNanos(() -> ops.matmul(1, x, layers[turn[0]++ % layers.length], 0, y)) / 1e6,
+          bestNanos(() -> ops.matmulInputGradient(1, y, layers[turn[0]++ % layers.length], 0, x))
+              / 1e6);
+      for (Weight layer : layers) {
+        layer.close();
+      }
+    }
+  }
+
+  /** 4 runs, each of 2 queries at its end; heads as in {@link #attention}. */
+  private void fewQueries() {
+    int runs = 4;
+    int queries = 2;
+    int tokens = 499;
+    int pagesOfRun = (tokens + 15) / 16;
+    int t = runs * pagesOfRun * 16;
+    int dim = 64;
+    int[] layout = new int[runs * 5];
+    int[] rows = new int[runs * tokens];
+    for (int r = 0; r < runs; r++) {
+      int[] run = {r * queries, queries, tokens - queries, r * pagesOfRun, r * tokens};
+      System.arraycopy(run, 0, layout, r * run.length, run.length);
+      for (int i = 0; i < tokens; i++) {
+        rows[r * tokens + i] = r * pagesOfRun * 16 + i;
+      }
+    }
+    try (Tensor q = random(runs * queries, 8 * dim);
+        Tensor k = random(t, 4 * dim);
+        Tensor v = random(t, 4 * dim);
+        Tensor out = random(runs * queries, 8 * dim);
+        Tensor sums = random(runs * queries, 8);
+        Tensor dQ = random(runs * queries, 8 * dim);
+        Tensor dK = random(t, 4 * dim);
+        Tensor dV = random(t, 4 * dim);
+        Tensor layouts = scope.allocate("layout", DType.I32, runs, 5);
+        Tensor pages = ints(IntStream.range(0, runs * pagesOfRun).toArray());
+        Tensor keyRows = ints(rows)) {
+      ops.upload(layout, layouts);
+      RaggedBatch batch =
+          new RaggedBatch(runs, runs * queries, 16, tokens, layouts, pages, keyRows);
+      print(
+          "attention, %d runs of %d queries over %d tokens: %.3f ms, gradient %.3f ms",
+          runs,
+          queries,
+          tokens,
+          bestNanos(() -> ops.attention(q, k, v, batch, dim, out, sums)) / 1e6,
+          bestNanos(() -> ops.attentionGradient(q, k, v, batch, dim, out, sums, q, dQ, dK, dV))
+              / 1e6);
     }
   }
 
