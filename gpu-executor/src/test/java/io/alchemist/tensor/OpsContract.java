@@ -52,7 +52,7 @@ public abstract class OpsContract {
   /** Few rows, which a back end may compute in another way than many. */
   @Property(tries = 100)
   void matmulAndItsGradientsOfFewRows(
-      @ForAll @IntRange(min = 1, max = 40) int t,
+      @ForAll @IntRange(min = 1, max = 80) int t,
       @ForAll @IntRange(min = 1, max = 300) int k,
       @ForAll @IntRange(min = 1, max = 600) int n,
       @ForAll boolean accumulate,
@@ -67,6 +67,7 @@ public abstract class OpsContract {
     checkMatmul(70, 90, 2500, 0, 2);
     checkMatmul(2300, 40, 17, 0, 3);
     checkMatmul(17, 700, 1700, 1, 4);
+    checkMatmul(50, 700, 1700, 0, 5);
   }
 
   private void checkMatmul(int t, int k, int n, float beta, long seed) {

@@ -9,7 +9,7 @@ import java.util.Arrays;
  */
 final class InputGradient {
   private static final int TILE = Kernels.TILE_ROWS;
-  /** The rows are filled up to a multiple of this: whole vectors. */
+  /** The rows of one panel are filled up to a multiple of this: whole vectors. */
   private static final int LANES = 16;
   /** Outputs of dY transposed at once. */
   private static final int OUTPUTS_AT_ONCE = 512;
@@ -17,6 +17,9 @@ final class InputGradient {
   private static final int ROWS_APART = 16;
   /** Few, as a piece reads a stretch of each panel: a long one comes sooner from memory. */
   private static final int PIECES_PER_THREAD = 2;
+
+  /** Of dY's rows, each as wide as a tile. */
+  private static final int PANELS = 2;
 
   private static final int PANEL = 0;
   private static final int SUMS = 1;
@@ -37,9 +40,9 @@ final class InputGradient {
     this.width = kernels.panelWidth();
   }
 
-  /** How many rows are few: those that a tile takes as its columns. */
+  /** How many rows are few: from about twice as many on, transposing W costs less than this tile's being slower. */
   int mostRows() {
-    return width;
+    return PANELS * width;
   }
 
   /**
@@ -58,7 +61,8 @@ final class InputGradient {
       int start,
       float beta,
       Floats dx) {
-    int stride = (rows + LANES - 1) / LANES * LANES;
+    int lanes = rows > width ? width : LANES;
+    int stride = (rows + lanes - 1) / lanes * lanes;
     float[] dyT = transposed(dy, rows, outputs, stride);
     int tiles = (inputs + TILE - 1) / TILE;
     int pieces = gemm.pieces(
@@ -75,19 +79,21 @@ final class InputGradient {
         panels.load(start + n * inputs + first * width, panel, 0, count * width);
         int inner = Math.min(width, outputs - n);
         for (int i = 0; i < count; i += TILE) {
-          kernels.tileOfRows(
-              Math.min(TILE, count - i),
-              rows,
-              panel,
-              i * width,
-              width,
-              dyT,
-              n * stride,
-              stride,
-              inner,
-              sums,
-              i * stride,
-              stride);
+          for (int j = 0; j < rows; j += width) {
+            kernels.tileOfRows(
+                Math.min(TILE, count - i),
+                Math.min(width, rows - j),
+                panel,
+                i * width,
+                width,
+                dyT,
+                n * stride + j,
+                stride,
+                inner,
+                sums,
+                i * stride + j,
+                stride);
+          }
         }
       }
       float[] lines = own.floats(LINES, rows * padded);
