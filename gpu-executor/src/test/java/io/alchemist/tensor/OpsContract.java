@@ -177,7 +177,7 @@ public abstract class OpsContract {
 
   @Property
   void rowOfAProductDoesNotDependOnTheOthers(
-      @ForAll @IntRange(min = 2, max = 60) int t,
+      @ForAll @IntRange(min = 2, max = 90) int t,
       @ForAll @IntRange(min = 1, max = 1100) int k,
       @ForAll @IntRange(min = 1, max = 70) int n,
       @ForAll long seed) {
