@@ -28,10 +28,11 @@ public final class CostModel {
    * @param active rows that go through the whole layer
    * @param idle rows of which only keys and values are concerned
    * @param pairs of a query and a key that it sees
+   * @param pieces in which it is done one after the other: each has all weights brought from memory
    */
-  public record Amount(long active, long idle, long pairs) {
+  public record Amount(long active, long idle, long pairs, int pieces) {
     private double[] features() {
-      return new double[] {active, pairs, idle, 1};
+      return new double[] {active, pairs, idle, pieces};
     }
   }
 

@@ -55,7 +55,7 @@ public final class SavePlanner {
    *
    * @param forward rows that it forwards itself
    * @param lastForward the same in the last layer, where only those that predict go all the way
-   * @param lossRows rows with a loss
+   * @param loss rows with a loss
    * @param backward all rows
    * @param lastBackward the same in the last layer
    * @param own what it keeps of the rows that it forwards
@@ -64,7 +64,7 @@ public final class SavePlanner {
   public record Pass(
       Amount forward,
       Amount lastForward,
-      int lossRows,
+      Amount loss,
       Amount backward,
       Amount lastBackward,
       SavePlan own,
@@ -93,7 +93,7 @@ public final class SavePlanner {
     int parts = parts(pass.logged());
     double inputShare = costs.share(EnumSet.of(LinearLayer.Q, LinearLayer.K, LinearLayer.V));
     Pipeline pipeline = Pipeline.startedAt(forward, parts, loadedShare(pass), inputShare);
-    pipeline = pipeline.computed(costs.seconds(Work.LOSS, new Amount(pass.lossRows(), 0, 0)));
+    pipeline = pipeline.computed(costs.seconds(Work.LOSS, pass.loss()));
     for (int layer = layers - 1; layer >= 0; layer--) {
       Amount amount = layer == layers - 1 ? pass.lastBackward() : pass.backward();
       double compute = costs.seconds(Work.BACKWARD, amount) + restoreOwn(layer, pass);

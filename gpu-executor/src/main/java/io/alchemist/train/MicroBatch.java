@@ -133,17 +133,23 @@ record MicroBatch(
   Amount forward(boolean last) {
     long pairs = pairs(predicting) + (last ? 0 : pairs(holes));
     return last
-        ? new Amount(predictingRows, newRows - predictingRows, pairs)
-        : new Amount(newRows, 0, pairs);
+        ? new Amount(predictingRows, newRows - predictingRows, pairs, 1)
+        : new Amount(newRows, 0, pairs, 1);
   }
 
-  /** What one layer backward has to do. */
-  Amount backward(boolean last) {
+  /** What the loss has to do. */
+  Amount loss() {
+    int slice = MicroBatchPass.LOSS_ROWS;
+    return new Amount(lossRows.length, 0, 0, (lossRows.length + slice - 1) / slice);
+  }
+
+  /** What one layer backward has to do, in so many pieces. */
+  Amount backward(boolean last, int pieces) {
     if (last) {
-      return new Amount(predictingRows, rows - predictingRows, pairs(predicting));
+      return new Amount(predictingRows, rows - predictingRows, pairs(predicting), pieces);
     }
     List<Run> reused = logged.stream().map(LoggedStretch::run).toList();
-    return new Amount(rows, 0, pairs(predicting) + pairs(holes) + pairs(reused));
+    return new Amount(rows, 0, pairs(predicting) + pairs(holes) + pairs(reused), pieces);
   }
 
   private static long pairs(List<Run> runs) {

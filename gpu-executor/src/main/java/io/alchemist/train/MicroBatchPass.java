@@ -46,7 +46,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class MicroBatchPass implements AutoCloseable {
   /** Loss rows of one slice. */
-  private static final int LOSS_ROWS = 64;
+  static final int LOSS_ROWS = 64;
 
   private final Ops ops;
   private final Transformer model;
@@ -337,7 +337,7 @@ final class MicroBatchPass implements AutoCloseable {
       }
     }
     if (gradient != null) {
-      costs.observe(Work.LOSS, new Amount(rows, 0, 0), System.nanoTime() - start);
+      costs.observe(Work.LOSS, new Amount(rows, 0, 0, 1), System.nanoTime() - start);
     }
   }
 
@@ -411,7 +411,7 @@ final class MicroBatchPass implements AutoCloseable {
     way.layerNanos += System.nanoTime() - start - restoring;
     if (layerDone) {
       boolean last = layer == config.layers() - 1;
-      costs.observe(Work.BACKWARD, batch.backward(last), way.layerNanos);
+      costs.observe(Work.BACKWARD, batch.backward(last, pieces().size()), way.layerNanos);
       way.layerNanos = 0;
       layer--;
       step = 0;
@@ -527,6 +527,7 @@ final class MicroBatchPass implements AutoCloseable {
     Half half = half();
     Piece piece = piece();
     Activations from = source(half, piece, joined);
+    long start = System.nanoTime();
     jointFields = logged.fields(half, layer, from.kept());
     int first = IntStream.range(0, joined).map(piece::rows).sum();
     for (Field field : jointFields) {
@@ -537,6 +538,7 @@ final class MicroBatchPass implements AutoCloseable {
       logged.release(half, layer, part);
     }
     joined++;
+    way.layerNanos += System.nanoTime() - start;
   }
 
   /** Keys and values of the layer at hand: the same memory for each, filled anew. */

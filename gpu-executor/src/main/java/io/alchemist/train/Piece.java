@@ -63,17 +63,17 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
    */
   record Kinds(Object ofNewRows, IntFunction<Object> ofStretch) {}
 
+  private static final Kinds ONE_KIND = new Kinds("any", stretch -> "any");
+
   /**
    * Cuts a micro-batch for the backward of any layer but the last.
    *
    * @param maxRows of a piece
    */
   static List<Piece> cut(Ops ops, MemoryScope scope, MicroBatch batch, int maxRows, Kinds kinds) {
-    Cutter cutter = new Cutter(ops, scope, maxRows, kinds);
-    batch.predicting().forEach(cutter::newRows);
-    batch.holes().forEach(cutter::newRows);
-    cutter.logged(batch.logged());
-    return cutter.pieces;
+    return Cutter.all(batch, maxRows, kinds).stream()
+        .map(cut -> cut.piece(ops, scope))
+        .toList();
   }
 
   /**
@@ -82,13 +82,19 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
    */
   static List<Piece> cutLast(
       Ops ops, MemoryScope scope, MicroBatch batch, int maxRows, Kinds kinds) {
-    Cutter cutter = new Cutter(ops, scope, maxRows, kinds);
-    batch.predicting().forEach(cutter::newRows);
-    cutter.finish();
-    cutter.hasOutput = false;
-    batch.holes().forEach(cutter::newRows);
-    cutter.logged(batch.logged());
-    return cutter.pieces;
+    return Cutter.last(batch, maxRows, kinds).stream()
+        .map(cut -> cut.piece(ops, scope))
+        .toList();
+  }
+
+  /** How many pieces {@link #cut} makes of rows of one kind. */
+  static int count(MicroBatch batch, int maxRows) {
+    return Cutter.all(batch, maxRows, ONE_KIND).size();
+  }
+
+  /** How many pieces {@link #cutLast} makes of rows of one kind. */
+  static int countLast(MicroBatch batch, int maxRows) {
+    return Cutter.last(batch, maxRows, ONE_KIND).size();
   }
 
   @Override
@@ -98,13 +104,22 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
     }
   }
 
-  /** Pieces so far, and the one at hand. */
+  /** What will be a piece. */
+  private record Cut(List<MicroBatch.Run> runs, int newRows, List<Part> parts, boolean hasOutput) {
+    Piece piece(Ops ops, MemoryScope scope) {
+      int first = runs.get(0).firstRow();
+      int rows = runs.stream().mapToInt(MicroBatch.Run::count).sum();
+      RaggedRuns tables = hasOutput ? new RaggedRuns(ops, scope, runs, first) : null;
+      RowBlock block = new RowBlock(first, rows, tables == null ? null : tables.batch());
+      return new Piece(block, newRows, parts, tables);
+    }
+  }
+
+  /** What has been cut so far, and the piece at hand. */
   private static final class Cutter {
-    private final Ops ops;
-    private final MemoryScope scope;
     private final int maxRows;
     private final Kinds kinds;
-    private final List<Piece> pieces = new ArrayList<>();
+    private final List<Cut> cuts = new ArrayList<>();
     private boolean hasOutput = true;
     private final List<MicroBatch.Run> runs = new ArrayList<>();
     private final List<Part> parts = new ArrayList<>();
@@ -112,14 +127,30 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
     private int newRows;
     private @Nullable Object kind;
 
-    Cutter(Ops ops, MemoryScope scope, int maxRows, Kinds kinds) {
-      this.ops = ops;
-      this.scope = scope;
+    private Cutter(int maxRows, Kinds kinds) {
       this.maxRows = maxRows;
       this.kinds = kinds;
     }
 
-    void newRows(MicroBatch.Run run) {
+    static List<Cut> all(MicroBatch batch, int maxRows, Kinds kinds) {
+      Cutter cutter = new Cutter(maxRows, kinds);
+      batch.predicting().forEach(cutter::newRows);
+      batch.holes().forEach(cutter::newRows);
+      cutter.logged(batch.logged());
+      return cutter.cuts;
+    }
+
+    static List<Cut> last(MicroBatch batch, int maxRows, Kinds kinds) {
+      Cutter cutter = new Cutter(maxRows, kinds);
+      batch.predicting().forEach(cutter::newRows);
+      cutter.finish();
+      cutter.hasOutput = false;
+      batch.holes().forEach(cutter::newRows);
+      cutter.logged(batch.logged());
+      return cutter.cuts;
+    }
+
+    private void newRows(MicroBatch.Run run) {
       for (int done = 0; done < run.count(); ) {
         if (rows == maxRows) {
           finish();
@@ -132,11 +163,12 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
       }
     }
 
-    void logged(List<MicroBatch.LoggedStretch> stretches) {
+    private void logged(List<MicroBatch.LoggedStretch> stretches) {
       for (int s = 0; s < stretches.size(); s++) {
         MicroBatch.Run run = stretches.get(s).run();
+        boolean isLong = !isShort(run.count());
         Object kindOfStretch = kinds.ofStretch.apply(s);
-        if (!isShort(run.count()) || rows + run.count() > maxRows || !kindOfStretch.equals(kind)) {
+        if (isLong || rows + run.count() > maxRows || !kindOfStretch.equals(kind)) {
           finish();
         }
         for (int done = 0; done < run.count(); ) {
@@ -145,7 +177,7 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
           parts.add(new Part(s, done, take));
           kind = kindOfStretch;
           done += take;
-          if (!isShort(run.count())) {
+          if (isLong) {
             finish();
           }
         }
@@ -158,12 +190,9 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
       rows += take;
     }
 
-    void finish() {
+    private void finish() {
       if (rows > 0) {
-        int first = runs.get(0).firstRow();
-        RaggedRuns tables = hasOutput ? new RaggedRuns(ops, scope, runs, first) : null;
-        RowBlock block = new RowBlock(first, rows, tables == null ? null : tables.batch());
-        pieces.add(new Piece(block, newRows, List.copyOf(parts), tables));
+        cuts.add(new Cut(List.copyOf(runs), newRows, List.copyOf(parts), hasOutput));
       }
       runs.clear();
       parts.clear();

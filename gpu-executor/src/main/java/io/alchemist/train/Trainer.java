@@ -192,9 +192,9 @@ public final class Trainer implements AutoCloseable {
     if (!costs.isKnown()) {
       return Double.NaN;
     }
-    double layer = costs.seconds(Work.FORWARD, new Amount(count, 0, RaggedBatch.pairs(from, count)))
-        - costs.seconds(Work.FORWARD, new Amount(0, 0, 0));
-    return model.config().layers() * layer;
+    // Not as a pass of its own: without what is the same for any number of rows.
+    Amount more = new Amount(count, 0, RaggedBatch.pairs(from, count), 0);
+    return model.config().layers() * costs.seconds(Work.FORWARD, more);
   }
 
   /**
@@ -531,9 +531,9 @@ public final class Trainer implements AutoCloseable {
     SavePlanner.Choice choice = planner.choose(new SavePlanner.Pass(
         batch.forward(false),
         batch.forward(true),
-        batch.lossRows().length,
-        batch.backward(false),
-        batch.backward(true),
+        batch.loss(),
+        batch.backward(false, Piece.count(batch, sliceRows)),
+        batch.backward(true, Piece.countLast(batch, sliceRows)),
         own,
         logged));
     return new Planned(batch, logged, choice);

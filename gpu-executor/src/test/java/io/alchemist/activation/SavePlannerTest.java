@@ -33,9 +33,10 @@ class SavePlannerTest {
   private static final int PART_ROWS = 512;
   private static final double FORWARD_ROW = 1e-6;
   private static final double BACKWARD_ROW = 1.1e-6;
-  private static final Amount NEW = new Amount(1, 0, ROWS);
-  private static final Amount ALL = new Amount(ROWS, 0, 0);
-  private static final Amount LAST = new Amount(1, ROWS - 1, 0);
+  private static final Amount NEW = new Amount(1, 0, ROWS, 1);
+  private static final Amount LOSS = new Amount(1, 0, 0, 1);
+  private static final Amount ALL = new Amount(ROWS, 0, 0, 1);
+  private static final Amount LAST = new Amount(1, ROWS - 1, 0, 1);
 
   private final CostModel costs = new CostModel(MODEL);
   private final Random random = new Random(1);
@@ -58,10 +59,10 @@ class SavePlannerTest {
     for (int i = 0; i < 100; i++) {
       int rows = 1 + random.nextInt(3000);
       int idle = random.nextInt(3000);
-      Amount amount = new Amount(rows, idle, 0);
+      Amount amount = new Amount(rows, idle, 0, 1);
       costs.observe(Work.FORWARD, amount, nanos(FORWARD_ROW * (rows + 0.2 * idle)));
       costs.observe(Work.BACKWARD, amount, nanos(BACKWARD_ROW * (rows + 0.2 * idle)));
-      costs.observe(Work.LOSS, new Amount(rows, 0, 0), nanos(1e-7 * rows));
+      costs.observe(Work.LOSS, new Amount(rows, 0, 0, 1), nanos(1e-7 * rows));
     }
   }
 
@@ -82,7 +83,7 @@ class SavePlannerTest {
         ROWS - 1,
         null,
         1);
-    return planner.choose(new Pass(NEW, NEW, 1, ALL, LAST, SavePlan.A, List.of(rows)));
+    return planner.choose(new Pass(NEW, NEW, LOSS, ALL, LAST, SavePlan.A, List.of(rows)));
   }
 
   private static long layerBytes(SavePlan plan) {

@@ -97,6 +97,7 @@ class PieceTest {
     assertThat(pieces.get(0).isJoint()).isTrue();
     assertThat(pieces.get(1).isJoint()).isFalse();
     assertThat(pieces).allMatch(Piece::hasOutput);
+    assertThat(Piece.count(batch, 100)).isEqualTo(2);
   }
 
   @Test
@@ -112,6 +113,7 @@ class PieceTest {
     List<Piece> pieces = cut(true, 100, s -> NEW);
     assertThat(rows(pieces)).containsExactly(PREDICTING, HOLE + SHORT, LONG);
     assertThat(pieces.stream().map(Piece::hasOutput)).containsExactly(true, false, false);
+    assertThat(Piece.countLast(batch, 100)).isEqualTo(3);
   }
 
   @Test
