@@ -36,7 +36,8 @@ enum Tier {
       case SHORT -> new CacheConfig(pageTokens, kvTokens, 150_000, 64L << 20, 0, null);
       case HOST, HOST_ONLY, MIXED, PARTLY_LOST ->
         new CacheConfig(pageTokens, kvTokens, 16L << 20, 64L << 20, 0, null);
-      case DISK -> new CacheConfig(pageTokens, kvTokens, 16L << 20, 48 << 10, 64L << 20, directory);
+      // A layer of the longest prompt, with everything, is one block of 80 KB.
+      case DISK -> new CacheConfig(pageTokens, kvTokens, 16L << 20, 96 << 10, 64L << 20, directory);
     };
   }
 
