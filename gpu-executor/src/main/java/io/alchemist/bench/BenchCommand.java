@@ -222,6 +222,12 @@ public final class BenchCommand {
                   "Leaves out what belongs to no point: the longest example, and what recording costs.")
           boolean pointsOnly,
       @Option(
+              names = "--rounds",
+              description =
+                  "How often each way is measured; its median counts. By default 3, and 2 with --quick.")
+          @Nullable
+          Integer rounds,
+      @Option(
               names = "--rank",
               description = "Of the adapter; peft's default is 8.",
               defaultValue = "8")
@@ -238,8 +244,13 @@ public final class BenchCommand {
     List<ReuseGrid.Point> points = ReuseGrid.points(quick).stream()
         .filter(point -> point.isAmong(modes, lengths, memory, shares))
         .toList();
-    ReuseBench bench =
-        new ReuseBench(shape, lora(rank, targets), cores(threads), quick, this::print);
+    ReuseBench bench = new ReuseBench(
+        shape,
+        lora(rank, targets),
+        cores(threads),
+        rounds != null ? Math.max(1, rounds) : quick ? 2 : 3,
+        quick,
+        this::print);
     write(json, bench.run(points, pointsOnly));
     if (pictures != null) {
       ReusePictures.write(bench.results(), pictures);

@@ -52,13 +52,15 @@ final class ReuseBench {
   private final List<ReusePoint> results = new ArrayList<>();
   private final Requests requests;
 
-  ReuseBench(Shapes shape, LoraSpec lora, int threads, boolean quick, Consumer<String> out) {
+  ReuseBench(
+      Shapes shape, LoraSpec lora, int threads, int rounds, boolean quick, Consumer<String> out) {
     this.model = shape.config();
     this.lora = lora;
     this.threads = threads;
-    this.rounds = quick ? 2 : 3;
+    this.rounds = rounds;
     this.ttftPairs = quick ? 10 : 300;
-    this.deviceBytes = 12L << 30;
+    // A bound for the memory plan; memory is taken as it is used.
+    this.deviceBytes = 24L << 30;
     this.out = out;
     this.requests = new Requests(model.vocabSize(), 5);
   }

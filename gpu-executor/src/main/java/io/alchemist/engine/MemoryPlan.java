@@ -9,6 +9,7 @@ import io.alchemist.weights.WeightStore;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -72,16 +73,21 @@ public final class MemoryPlan {
   }
 
   private static long parameters(ModelConfig model, Trainable trainable) {
-    long count = 0;
-    for (ParameterId id : trainable.parameters(model)) {
-      count += (long) id.rows(model, trainable.rank()) * id.cols(model, trainable.rank());
-    }
-    return count;
+    return parameters(model, trainable, id -> true);
+  }
+
+  private static long parameters(
+      ModelConfig model, Trainable trainable, Predicate<ParameterId> counted) {
+    return trainable.parameters(model).stream()
+        .filter(counted)
+        .mapToLong(id -> (long) id.rows(model, trainable.rank()) * id.cols(model, trainable.rank()))
+        .sum();
   }
 
   private static long optimizer(ModelConfig model, Trainable trainable) {
-    // Values, two moments, the gradient, that of a job of its own, one gradient apart.
-    return 6L * FLOAT * parameters(model, trainable);
+    // Values, two moments, the gradient, that of a job of its own; that of a layer, apart.
+    return 5L * FLOAT * parameters(model, trainable)
+        + FLOAT * parameters(model, trainable, id -> id.layer() == 0);
   }
 
   private static long serving(ModelConfig model, EngineConfig config) {
