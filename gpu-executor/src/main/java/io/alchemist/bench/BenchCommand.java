@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The benchmarks of the command line. */
@@ -244,6 +245,11 @@ public final class BenchCommand {
     List<ReuseGrid.Point> points = ReuseGrid.points(quick).stream()
         .filter(point -> point.isAmong(modes, lengths, memory, shares))
         .toList();
+    if (points.isEmpty()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "The grid has no such point. --p knows 0.32, 0.5, 0.94 and 1; --quick knows fewer points.");
+    }
     ReuseBench bench = new ReuseBench(
         shape,
         lora(rank, targets),
