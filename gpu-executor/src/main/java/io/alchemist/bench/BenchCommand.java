@@ -66,7 +66,7 @@ public final class BenchCommand {
   @Command(
       name = "colocate",
       description =
-          "Replays a trace of requests at 70 % of the serving capacity, with and without a training backlog, and compares latency; measures what training gets.",
+          "Replays a trace of requests at 70 %% of the serving capacity, with and without a training backlog, and compares latency; measures what training gets.",
       mixinStandardHelpOptions = true)
   int colocate(
       @Option(names = "--json", paramLabel = "FILE", description = "Also writes the figures here.")
