@@ -242,13 +242,16 @@ public final class BenchCommand {
       @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
           int threads)
       throws IOException {
-    List<ReuseGrid.Point> points = ReuseGrid.points(quick).stream()
+    List<ReuseGrid.Point> grid = ReuseGrid.points(quick);
+    List<ReuseGrid.Point> points = grid.stream()
         .filter(point -> point.isAmong(modes, lengths, memory, shares))
         .toList();
     if (points.isEmpty()) {
       throw new ParameterException(
           spec.commandLine(),
-          "The grid has no such point. --p knows 0.32, 0.5, 0.94 and 1; --quick knows fewer points.");
+          "The grid has no such point; its shares are "
+              + grid.stream().map(ReuseGrid.Point::p).distinct().sorted().toList()
+              + ". --quick has fewer points than there are without.");
     }
     ReuseBench bench = new ReuseBench(
         shape,

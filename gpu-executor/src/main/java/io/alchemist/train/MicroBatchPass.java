@@ -179,8 +179,8 @@ final class MicroBatchPass implements AutoCloseable {
       keptOfNew.add(gradient == null ? Set.of() : own.fields(need.fields(true)));
     }
     Piece.Kinds kinds = new Piece.Kinds(logged.kindOf(keptOfNew), logged::kindOf);
-    pieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, maxRows, kinds);
-    lastPieces = gradient == null ? List.of() : Piece.cutLast(ops, scope, batch, maxRows, kinds);
+    pieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, false, maxRows, kinds);
+    lastPieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, true, maxRows, kinds);
     Stream.concat(pieces.stream(), lastPieces.stream()).forEach(piece -> owned.add(piece::close));
 
     for (Set<Field> kept : keptOfNew) {

@@ -66,35 +66,22 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
   private static final Kinds ONE_KIND = new Kinds("any", stretch -> "any");
 
   /**
-   * Cuts a micro-batch for the backward of any layer but the last.
+   * Cuts a micro-batch for the backward of a layer. In the last one only rows that predict have a gradient on their output; their
+   * pieces come first. The parts are the same and in the same order in all layers.
    *
    * @param maxRows of a piece
+   * @param last whether it is the last layer
    */
-  static List<Piece> cut(Ops ops, MemoryScope scope, MicroBatch batch, int maxRows, Kinds kinds) {
-    return Cutter.all(batch, maxRows, kinds).stream()
-        .map(cut -> cut.piece(ops, scope))
-        .toList();
-  }
-
-  /**
-   * Cuts it for the backward of the last layer, where only rows that predict have a gradient on their output; their pieces come
-   * first. The parts are the same and in the same order as {@link #cut} makes them.
-   */
-  static List<Piece> cutLast(
-      Ops ops, MemoryScope scope, MicroBatch batch, int maxRows, Kinds kinds) {
-    return Cutter.last(batch, maxRows, kinds).stream()
+  static List<Piece> cut(
+      Ops ops, MemoryScope scope, MicroBatch batch, boolean last, int maxRows, Kinds kinds) {
+    return Cutter.cut(batch, last, maxRows, kinds).stream()
         .map(cut -> cut.piece(ops, scope))
         .toList();
   }
 
   /** How many pieces {@link #cut} makes of rows of one kind. */
-  static int count(MicroBatch batch, int maxRows) {
-    return Cutter.all(batch, maxRows, ONE_KIND).size();
-  }
-
-  /** How many pieces {@link #cutLast} makes of rows of one kind. */
-  static int countLast(MicroBatch batch, int maxRows) {
-    return Cutter.last(batch, maxRows, ONE_KIND).size();
+  static int count(MicroBatch batch, boolean last, int maxRows) {
+    return Cutter.cut(batch, last, maxRows, ONE_KIND).size();
   }
 
   @Override
@@ -132,21 +119,18 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
       this.kinds = kinds;
     }
 
-    static List<Cut> all(MicroBatch batch, int maxRows, Kinds kinds) {
+    static List<Cut> cut(MicroBatch batch, boolean last, int maxRows, Kinds kinds) {
       Cutter cutter = new Cutter(maxRows, kinds);
       batch.predicting().forEach(cutter::newRows);
+      if (last) {
+        cutter.finish();
+        cutter.hasOutput = false;
+      }
       batch.holes().forEach(cutter::newRows);
-      cutter.logged(batch.logged());
-      return cutter.cuts;
-    }
-
-    static List<Cut> last(MicroBatch batch, int maxRows, Kinds kinds) {
-      Cutter cutter = new Cutter(maxRows, kinds);
-      batch.predicting().forEach(cutter::newRows);
+      for (int s = 0; s < batch.logged().size(); s++) {
+        cutter.logged(s, batch.logged().get(s).run());
+      }
       cutter.finish();
-      cutter.hasOutput = false;
-      batch.holes().forEach(cutter::newRows);
-      cutter.logged(batch.logged());
       return cutter.cuts;
     }
 
@@ -163,26 +147,26 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
       }
     }
 
-    private void logged(List<MicroBatch.LoggedStretch> stretches) {
-      for (int s = 0; s < stretches.size(); s++) {
-        MicroBatch.Run run = stretches.get(s).run();
-        boolean isLong = !isShort(run.count());
-        Object kindOfStretch = kinds.ofStretch.apply(s);
-        if (isLong || rows + run.count() > maxRows || !kindOfStretch.equals(kind)) {
+    private void logged(int stretch, MicroBatch.Run run) {
+      if (isShort(run.count())) {
+        Object kindOfStretch = kinds.ofStretch.apply(stretch);
+        if (rows + run.count() > maxRows || !kindOfStretch.equals(kind)) {
           finish();
         }
-        for (int done = 0; done < run.count(); ) {
-          int take = Math.min(maxRows, run.count() - done);
-          add(run, done, take);
-          parts.add(new Part(s, done, take));
-          kind = kindOfStretch;
-          done += take;
-          if (isLong) {
-            finish();
-          }
-        }
+        part(stretch, run, 0, run.count());
+        kind = kindOfStretch;
+        return;
       }
       finish();
+      for (int done = 0; done < run.count(); done += maxRows) {
+        part(stretch, run, done, Math.min(maxRows, run.count() - done));
+        finish();
+      }
+    }
+
+    private void part(int stretch, MicroBatch.Run run, int done, int take) {
+      add(run, done, take);
+      parts.add(new Part(stretch, done, take));
     }
 
     private void add(MicroBatch.Run run, int done, int take) {

@@ -532,8 +532,8 @@ public final class Trainer implements AutoCloseable {
         batch.forward(false),
         batch.forward(true),
         batch.loss(),
-        batch.backward(false, Piece.count(batch, sliceRows)),
-        batch.backward(true, Piece.countLast(batch, sliceRows)),
+        batch.backward(false, Piece.count(batch, false, sliceRows)),
+        batch.backward(true, Piece.count(batch, true, sliceRows)),
         own,
         logged));
     return new Planned(batch, logged, choice);

@@ -65,9 +65,7 @@ class PieceTest {
 
   private List<Piece> cut(boolean last, int maxRows, IntFunction<Object> kinds) {
     Piece.Kinds all = new Piece.Kinds(NEW, kinds);
-    List<Piece> pieces = last
-        ? Piece.cutLast(logged.ops, logged.ops.memory(), batch, maxRows, all)
-        : Piece.cut(logged.ops, logged.ops.memory(), batch, maxRows, all);
+    List<Piece> pieces = Piece.cut(logged.ops, logged.ops.memory(), batch, last, maxRows, all);
     pieces.forEach(Piece::close);
     int row = 0;
     for (Piece piece : pieces) {
@@ -97,7 +95,7 @@ class PieceTest {
     assertThat(pieces.get(0).isJoint()).isTrue();
     assertThat(pieces.get(1).isJoint()).isFalse();
     assertThat(pieces).allMatch(Piece::hasOutput);
-    assertThat(Piece.count(batch, 100)).isEqualTo(2);
+    assertThat(Piece.count(batch, false, 100)).isEqualTo(2);
   }
 
   @Test
@@ -113,7 +111,7 @@ class PieceTest {
     List<Piece> pieces = cut(true, 100, s -> NEW);
     assertThat(rows(pieces)).containsExactly(PREDICTING, HOLE + SHORT, LONG);
     assertThat(pieces.stream().map(Piece::hasOutput)).containsExactly(true, false, false);
-    assertThat(Piece.countLast(batch, 100)).isEqualTo(3);
+    assertThat(Piece.count(batch, true, 100)).isEqualTo(3);
   }
 
   @Test
