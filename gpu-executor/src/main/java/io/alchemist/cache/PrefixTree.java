@@ -182,8 +182,9 @@ public final class PrefixTree implements AutoCloseable {
       }
       addHole(s, at, piece.from(), runs);
       at = Math.min(end, piece.end());
-      runs.add(
-          new Covered(piece.from(), at - piece.from(), piece.logged(), slots(s, piece.from(), at)));
+      addRun(
+          new Covered(piece.from(), at - piece.from(), piece.logged(), slots(s, piece.from(), at)),
+          runs);
       logged.add(piece.logged());
     }
     addHole(s, at, end, runs);
@@ -192,7 +193,17 @@ public final class PrefixTree implements AutoCloseable {
   private void addHole(Segment s, int from, int to, List<Covered> runs) {
     int[] slots = slots(s, from, to);
     if (from < to && slots != null) {
-      runs.add(new Covered(from, to - from, null, slots));
+      addRun(new Covered(from, to - from, null, slots), runs);
+    }
+  }
+
+  /** What another segment goes on with is one run: where a segment was split is nobody's business. */
+  private static void addRun(Covered run, List<Covered> runs) {
+    int last = runs.size() - 1;
+    if (last >= 0 && runs.get(last).goesOnWith(run)) {
+      runs.set(last, runs.get(last).join(run));
+    } else {
+      runs.add(run);
     }
   }
 

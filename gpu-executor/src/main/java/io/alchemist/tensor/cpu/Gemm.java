@@ -86,8 +86,8 @@ final class Gemm {
     float[] a = shared.floats(0, tiles * ROWS * inner);
     int packPieces = pieces((long) rows * inner * ROWS, tiles);
     pool.run(packPieces, (piece, thread) -> {
-      int row = tiles * piece / packPieces * ROWS;
-      int end = Math.min(tiles * (piece + 1) / packPieces * ROWS, rows);
+      int row = Cut.start(tiles, packPieces, piece) * ROWS;
+      int end = Math.min(Cut.start(tiles, packPieces, piece + 1) * ROWS, rows);
       left.pack(firstRow + row, end - row, inner, a, row * inner, scratch[thread]);
     });
 
@@ -104,16 +104,14 @@ final class Gemm {
     pool.run(panelCuts * tileCuts, (piece, thread) -> {
       int panelCut = piece % panelCuts;
       int tileCut = piece / panelCuts;
-      int firstTile = (int) ((long) tiles * tileCut / tileCuts);
-      int lastTile = (int) ((long) tiles * (tileCut + 1) / tileCuts);
-      int lastPanel = (int) ((long) panels * (panelCut + 1) / panelCuts);
-      int row = firstTile * ROWS;
-      int pieceRows = Math.min(lastTile * ROWS, rows) - row;
+      int row = Cut.start(tiles, tileCuts, tileCut) * ROWS;
+      int pieceRows = Math.min(Cut.start(tiles, tileCuts, tileCut + 1) * ROWS, rows) - row;
+      int lastPanel = Cut.start(panels, panelCuts, panelCut + 1);
       boolean stream = streamed != null && pieceRows <= STREAM_ROWS;
       PanelProduct product = new PanelProduct(
           kernels, inner, cols, a, right, stream ? streamed : null, alpha, beta, y, firstRow);
       int group = product.panelsAtOnce();
-      for (int p = (int) ((long) panels * panelCut / panelCuts); p < lastPanel; p += group) {
+      for (int p = Cut.start(panels, panelCuts, panelCut); p < lastPanel; p += group) {
         product.run(p, Math.min(group, lastPanel - p), row, pieceRows, scratch[thread]);
       }
     });

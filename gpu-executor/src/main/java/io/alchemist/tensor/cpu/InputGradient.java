@@ -68,8 +68,8 @@ final class InputGradient {
     int pieces = gemm.pieces(
         (long) inputs * outputs * stride, Math.min(tiles, PIECES_PER_THREAD * pool.threads()));
     pool.run(pieces, (piece, thread) -> {
-      int first = tiles * piece / pieces * TILE;
-      int count = Math.min(tiles * (piece + 1) / pieces * TILE, inputs) - first;
+      int first = Cut.start(tiles, pieces, piece) * TILE;
+      int count = Math.min(Cut.start(tiles, pieces, piece + 1) * TILE, inputs) - first;
       int padded = (count + TILE - 1) / TILE * TILE;
       Scratch own = scratch[thread];
       float[] panel = own.floats(PANEL, padded * width);
