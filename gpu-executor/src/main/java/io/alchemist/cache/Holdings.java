@@ -279,8 +279,17 @@ final class Holdings {
 
   // ---- activations
 
-  /** Attaches new activations, taking a reference of the slab. */
+  /**
+   * Attaches new activations, taking a reference of the slab. Where they go on with those at the end of the segment above, as the
+   * last tokens of a prompt do, they are part of these: backward reads them at once.
+   */
   void attach(Segment s, int from, int count, Slab slab, int firstRow) {
+    Logged before = from == s.from && s.parent != null ? s.parent.lastLogged() : null;
+    if (before != null && before.grow(from, count, slab, firstRow)) {
+      s.addPiece(new Piece(from, count, before));
+      touch(before);
+      return;
+    }
     Logged logged = new Logged(from, count, slab.retain(), firstRow);
     Uses uses = slabs.computeIfAbsent(slab, k -> new Uses());
     if (uses.all++ == 0) {

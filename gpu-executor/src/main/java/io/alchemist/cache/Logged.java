@@ -8,9 +8,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The activations of one stretch of positions, wherever they are: in rows of a {@link Slab} on the device, in blocks of the
- * {@link HostTier} (one for each layer, laid out by {@link BlockLayout}, with the keys and values too), or both. Its extent
- * never changes; when a segment is split, both halves show a part of the same Logged. While a {@link Coverage} that names it
- * is open, its slab stays.
+ * {@link HostTier} (one for each layer, laid out by {@link BlockLayout}, with the keys and values too), or both. When a segment
+ * is split, both halves show a part of the same Logged. It grows at its end, while it is idle, by what the same step recorded
+ * behind it; otherwise its extent never changes. While a {@link Coverage} that names it is open, its slab stays.
  *
  * <p>Engine thread only.
  */
@@ -18,7 +18,7 @@ public final class Logged {
   private static final int MAX_PROSPECTS = 8;
 
   private final int from;
-  private final int count;
+  private int count;
   private final int firstRow;
   private @Nullable Slab slab;
   private long @Nullable [] hostIds;
@@ -136,6 +136,21 @@ public final class Logged {
     Slab on = slab;
     worth =
         on == null || seconds == 0 ? 0 : seconds / ((double) on.sizeBytes() / on.rows() * count);
+  }
+
+  /**
+   * Takes in the {@code more} positions behind it, if the next rows of its slab are theirs. Neither a host copy nor a reader may
+   * depend on where it ends.
+   *
+   * @return whether it has
+   */
+  boolean grow(int position, int more, Slab rows, int row) {
+    boolean next = rows == slab && position == from + count && row == firstRow + count;
+    if (!next || pins > 0 || onHost()) {
+      return false;
+    }
+    count += more;
+    return true;
   }
 
   void forgetSlab() {

@@ -103,6 +103,12 @@ final class Segment {
     piece.logged.holders.add(this);
   }
 
+  /** The last activations of this segment, which may end before it; null where it has none. */
+  @Nullable
+  Logged lastLogged() {
+    return pieces.isEmpty() ? null : pieces.get(pieces.size() - 1).logged();
+  }
+
   /** The stretches of [begin, end) without activations, as (from, to) pairs. */
   List<int[]> holes(int begin, int end) {
     List<int[]> holes = new ArrayList<>();

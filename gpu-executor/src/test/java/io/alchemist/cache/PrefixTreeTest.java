@@ -5,7 +5,10 @@ import static io.alchemist.cache.CacheFixture.range;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -104,6 +107,45 @@ class PrefixTreeTest {
       assertThat(coverage.runs().get(0).slots())
           .hasSize(6)
           .endsWith(pages[1] * 4, pages[1] * 4 + 1);
+    }
+  }
+
+  /** As a sequence does it: the whole pages for others to share, the rest when it ends. */
+  private void insertInTwo(int[] tokens, Runnable between) {
+    int whole = tokens.length / 4 * 4;
+    int[] pages = cache.allocate(tokens.length);
+    Slab slab = cache.slab(tokens.length + 2);
+    Recorded first = new Recorded(0, whole, slab.retain(), 2);
+    tree.insert(1, tokens, whole, Arrays.copyOf(pages, whole / 4), 0, List.of(first));
+    between.run();
+    Recorded rest = new Recorded(whole, tokens.length - whole, slab, 2 + whole);
+    tree.insert(1, tokens, tokens.length, pages, whole / 4, List.of(rest));
+  }
+
+  @Test
+  void theTailOfAPromptIsReadWithTheRest() {
+    int[] tokens = range(0, 11);
+    insertInTwo(tokens, () -> {});
+    try (Coverage coverage = tree.cover(1, tokens, 10)) {
+      assertThat(coverage.runs()).extracting(Covered::count).containsExactly(10);
+      Covered run = coverage.runs().get(0);
+      assertThat(run.slots()).hasSize(10);
+      assertThat(Objects.requireNonNull(run.logged()).slabRow(9)).isEqualTo(11);
+    }
+    assertThat(cache.matched(1, join(range(0, 8), 99))).isEqualTo(8);
+  }
+
+  @Test
+  void whatIsBeingReadDoesNotGrow() {
+    int[] tokens = range(0, 11);
+    List<Coverage> readers = new ArrayList<>();
+    insertInTwo(tokens, () -> readers.add(tree.cover(1, tokens, 8)));
+    Logged first = Objects.requireNonNull(readers.get(0).runs().get(0).logged());
+    assertThat(first.count()).isEqualTo(8);
+    readers.forEach(Coverage::close);
+    try (Coverage coverage = tree.cover(1, tokens, 11)) {
+      assertThat(coverage.runs()).extracting(Covered::count).containsExactly(8, 3);
+      assertThat(coverage.runs().get(0).logged()).isSameAs(first);
     }
   }
 
