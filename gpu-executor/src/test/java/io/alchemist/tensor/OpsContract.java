@@ -68,6 +68,8 @@ public abstract class OpsContract {
     checkMatmul(2300, 40, 17, 0, 3);
     checkMatmul(17, 700, 1700, 1, 4);
     checkMatmul(50, 700, 1700, 0, 5);
+    checkMatmul(150, 1100, 9, 1, 6);
+    checkMatmul(150, 9, 1100, 1, 7);
   }
 
   private void checkMatmul(int t, int k, int n, float beta, long seed) {
@@ -181,6 +183,20 @@ public abstract class OpsContract {
       @ForAll @IntRange(min = 1, max = 1100) int k,
       @ForAll @IntRange(min = 1, max = 70) int n,
       @ForAll long seed) {
+    checkRowsAlone(t, k, n, seed);
+  }
+
+  /** Few inputs: their gradient may be computed in another way. */
+  @Property(tries = 200)
+  void rowOfANarrowProductDoesNotDependOnTheOthers(
+      @ForAll @IntRange(min = 2, max = 150) int t,
+      @ForAll @IntRange(min = 1, max = 40) int k,
+      @ForAll @IntRange(min = 1, max = 1100) int n,
+      @ForAll long seed) {
+    checkRowsAlone(t, k, n, seed);
+  }
+
+  private void checkRowsAlone(int t, int k, int n, long seed) {
     try (Device device = new Device(ops(), seed)) {
       Tensor x = device.normal(t, k);
       Tensor y = device.undefined(t, n);

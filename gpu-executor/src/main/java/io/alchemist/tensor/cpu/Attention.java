@@ -75,11 +75,10 @@ final class Attention {
     for (int r = 0; r < rows; r++) {
       float sum = Kernels.total(l, r * LANES);
       scale(o, r * dim, headDim, 1 / sum);
-      int to = tiles.queryOffset(firstQuery, group, r);
-      out.store(to, o, r * dim, headDim);
       int head = group * ratio + r % ratio;
       logSumExp.set((firstQuery + r / ratio) * heads + head, (float) (m[r] + Math.log(sum)));
     }
+    tiles.storeQueries(o, firstQuery, group, rows, out);
   }
 
   /** Turns the scores of row r into exp(score - m), those not visible into 0, and corrects what the row had so far. */

@@ -66,17 +66,15 @@ final class AttentionGradient {
     float[] dValues = scratch.floats(9, KEYS * dim);
     float[] p = scratch.floats(10, ROWS_AT_ONCE * KEYS);
     float[] ds = scratch.floats(11, ROWS_AT_ONCE * KEYS);
-    float[] line = scratch.floats(12, dim);
-    float[] line2 = scratch.floats(13, dim);
-    float[] unused = scratch.floats(14, Kernels.MAX_LANES);
+    float[] unused = scratch.floats(12, Kernels.MAX_LANES);
 
     // The scale is in q, so dK has it too; dQ gets it at the end.
     tiles.loadQueries(t.q, firstQuery, group, rows, scale, q);
     tiles.loadQueries(t.dOut, firstQuery, group, rows, 1, dOut);
+    float[] out = dQ;
+    tiles.loadQueries(t.out, firstQuery, group, rows, 1, out);
     for (int r = 0; r < rows; r++) {
-      t.out.load(tiles.queryOffset(firstQuery, group, r), line, 0, headDim);
-      System.arraycopy(dOut, r * dim, line2, 0, headDim);
-      delta[r] = kernels.dot(line, line2, headDim);
+      delta[r] = kernels.dot(dOut, r * dim, out, r * dim, dim);
     }
     Arrays.fill(dQ, 0, padded * dim, 0f);
 
@@ -115,9 +113,7 @@ final class AttentionGradient {
     }
 
     AttentionTiles.scale(dQ, rows * dim, scale);
-    for (int r = 0; r < rows; r++) {
-      t.dQ.store(tiles.queryOffset(firstQuery, group, r), dQ, r * dim, headDim);
-    }
+    tiles.storeQueries(dQ, firstQuery, group, rows, t.dQ);
   }
 
   /** ds = p (ds - delta), n elements. */

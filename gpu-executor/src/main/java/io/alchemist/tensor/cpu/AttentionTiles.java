@@ -105,12 +105,27 @@ final class AttentionTiles {
     } else {
       Arrays.fill(to, rows * dim, padded, 0f);
     }
-    for (int m = 0; m < rows; m++) {
-      from.load(queryOffset(firstQuery, group, m), to, m * dim, headDim);
+    int together = rowsTogether();
+    for (int m = 0; m < rows; m += together) {
+      from.load(queryOffset(firstQuery, group, m), to, m * dim, together * headDim);
     }
     if (scale != 1) {
       scale(to, rows * dim, scale);
     }
+  }
+
+  /** The reverse: rows of a query block to a (T, H · D) tensor. */
+  void storeQueries(float[] from, int firstQuery, int group, int rows, Floats to) {
+    int dim = paddedDim();
+    int together = rowsTogether();
+    for (int m = 0; m < rows; m += together) {
+      to.store(queryOffset(firstQuery, group, m), from, m * dim, together * headDim);
+    }
+  }
+
+  /** Rows that lie together in a tensor and in a block alike: the heads of a query, without padding. */
+  private int rowsTogether() {
+    return paddedDim() == headDim ? ratio() : 1;
   }
 
   /** x *= scale for n elements. */

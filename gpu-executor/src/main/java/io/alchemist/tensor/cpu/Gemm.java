@@ -33,7 +33,7 @@ final class Gemm {
   /** Elements of A packed at once; bounds the scratch memory. */
   private static final int LEFT_BLOCK = 1 << 22;
   /** Up to this many rows a panel is not worth copying. */
-  private static final int STREAM_ROWS = 16;
+  static final int STREAM_ROWS = 16;
   /** Multiply-adds of a piece that is worth a thread: some microseconds. */
   private static final long SMALLEST_PIECE = 1 << 19;
 

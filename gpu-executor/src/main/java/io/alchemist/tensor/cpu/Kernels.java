@@ -129,5 +129,5 @@ interface Kernels {
   void sigmoid(float[] z, float[] out, int n);
 
   /** The sum of x y, in float32. The elements up to the next multiple of 16 are overwritten with 0. */
-  float dot(float[] x, float[] y, int n);
+  float dot(float[] x, int xOffset, float[] y, int yOffset, int n);
 }

@@ -22,6 +22,7 @@ final class Linear {
   private final Scratch[] scratch;
   private final Gemm gemm;
   private final InputGradient inputGradient;
+  private final NarrowProduct narrow;
   private final int width;
 
   Linear(Kernels kernels, CpuPool pool, Scratch[] scratch) {
@@ -30,6 +31,7 @@ final class Linear {
     this.scratch = scratch;
     this.gemm = new Gemm(kernels, pool, scratch);
     this.inputGradient = new InputGradient(kernels, pool, scratch, gemm);
+    this.narrow = new NarrowProduct(kernels, pool, scratch, gemm);
     this.width = kernels.panelWidth();
   }
 
@@ -70,13 +72,18 @@ final class Linear {
     int inputs = w.inputs();
     Floats panels = Floats.of(w.packed());
     int start = start(w);
+    Gemm.Right right = (panel, from, count, to, toOffset, own) ->
+        panels.load(start + (panel * inputs + from) * width, to, toOffset, count * width);
+    if (w.outputs() <= width && x.rows() > Gemm.STREAM_ROWS) {
+      narrow.run(x.rows(), inputs, w.outputs(), Floats.of(x), right, alpha, beta, Floats.of(y));
+      return;
+    }
     gemm.run(
         x.rows(),
         inputs,
         w.outputs(),
         rowsOf(Floats.of(x), inputs),
-        (panel, from, count, to, toOffset, own) ->
-            panels.load(start + (panel * inputs + from) * width, to, toOffset, count * width),
+        right,
         new Gemm.Streamed(panels.bytes(), panels.byteOffset(start)),
         alpha,
         beta,
@@ -108,6 +115,10 @@ final class Linear {
             cols, Math.min(width, count - n), block, 0, width, to, toOffset + n * width, width);
       }
     };
+    if (inputs <= width) {
+      narrow.run(dy.rows(), outputs, inputs, Floats.of(dy), right, alpha, beta, Floats.of(dx));
+      return;
+    }
     gemm.run(
         dy.rows(),
         outputs,

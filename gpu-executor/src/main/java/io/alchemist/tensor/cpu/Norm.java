@@ -40,7 +40,7 @@ final class Norm {
   }
 
   private float inverseRms(float[] row, int cols, float epsilon) {
-    return (float) (1 / Math.sqrt(kernels.dot(row, row, cols) / cols + epsilon));
+    return (float) (1 / Math.sqrt(kernels.dot(row, 0, row, 0, cols) / cols + epsilon));
   }
 
   /**
@@ -79,7 +79,7 @@ final class Norm {
           row[i] *= scale;
           gd[i] = g[i] * d[i];
         }
-        float mean = kernels.dot(gd, row, cols) / cols;
+        float mean = kernels.dot(gd, 0, row, 0, cols) / cols;
         for (int i = 0; i < cols; i++) {
           sum[i] += scale * (gd[i] - row[i] * mean);
         }

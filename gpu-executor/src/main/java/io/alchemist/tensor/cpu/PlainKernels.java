@@ -192,10 +192,10 @@ final class PlainKernels implements Kernels {
   }
 
   @Override
-  public float dot(float[] x, float[] y, int n) {
+  public float dot(float[] x, int xOffset, float[] y, int yOffset, int n) {
     float sum = 0;
     for (int i = 0; i < n; i++) {
-      sum += x[i] * y[i];
+      sum += x[xOffset + i] * y[yOffset + i];
     }
     return sum;
   }

@@ -320,12 +320,13 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
-  public float dot(float[] x, float[] y, int n) {
-    pad(x, 0, n, 0);
-    pad(y, 0, n, 0);
+  public float dot(float[] x, int xOffset, float[] y, int yOffset, int n) {
+    pad(x, xOffset, n, 0);
+    pad(y, yOffset, n, 0);
     FloatVector sum = FloatVector.zero(S);
     for (int i = 0; i < n; i += L) {
-      sum = FloatVector.fromArray(S, x, i).fma(FloatVector.fromArray(S, y, i), sum);
+      sum = FloatVector.fromArray(S, x, xOffset + i)
+          .fma(FloatVector.fromArray(S, y, yOffset + i), sum);
     }
     float[] sums = new float[MAX_LANES];
     ZERO.add(sum).intoArray(sums, 0);
