@@ -253,13 +253,13 @@ public final class BenchCommand {
               + grid.stream().map(ReuseGrid.Point::p).distinct().sorted().toList()
               + ". --quick has fewer points than there are without.");
     }
-    ReuseBench bench = new ReuseBench(
-        shape,
-        lora(rank, targets),
-        cores(threads),
-        rounds != null ? Math.max(1, rounds) : quick ? 2 : 3,
-        quick,
-        this::print);
+    int times = rounds != null ? rounds : quick ? 2 : 3;
+    if (times < 1) {
+      throw new ParameterException(
+          spec.commandLine(), "--rounds is " + times + "; each way is measured once at least.");
+    }
+    ReuseBench bench =
+        new ReuseBench(shape, lora(rank, targets), cores(threads), times, quick, this::print);
     write(json, bench.run(points, pointsOnly));
     if (pictures != null) {
       ReusePictures.write(bench.results(), pictures);

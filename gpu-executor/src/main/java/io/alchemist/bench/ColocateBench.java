@@ -18,6 +18,7 @@ import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.Trainable;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +30,8 @@ import java.util.function.Consumer;
 /**
  * Measures what training beside serving costs serving, and what it gets: a trace of requests is replayed against one engine
  * at a share of its capacity, in windows with and without a training backlog that never runs dry. Each window is replayed
- * both ways, one after the other, so that both see the same requests and the same machine.
+ * both ways, one after the other, so that both see the same requests and the same machine, at a share of the capacity measured
+ * just before.
  */
 final class ColocateBench {
   private static final double LOAD = 0.7;
@@ -159,22 +161,25 @@ final class ColocateBench {
     Trace warm = trace.part(0, options.requestsPerWindow() / 2);
     capacity(engine, backlog, warm);
     alone(backlog, 2);
-    progress.accept("serving capacity");
-    double capacity = capacity(engine, backlog, trace);
-    figures.put("capacity_requests_per_s", capacity);
-    Trace paced = trace.atRate(LOAD * capacity);
     progress.accept("training alone");
     figures.put("training_tokens_per_s_alone", alone(backlog, options.quick() ? 5 : 20));
+    List<Double> capacities = new ArrayList<>();
     Replay off = new Replay(options.targets());
     Replay on = new Replay(options.targets());
     for (int i = 0; i < options.pairs(); i++) {
       progress.accept("window " + (i + 1) + " of " + options.pairs());
-      Trace window = paced.part(i * options.requestsPerWindow(), options.requestsPerWindow());
+      int from = i * options.requestsPerWindow();
+      // Measured anew each time: a shared machine may have become faster or slower.
+      double capacity = capacity(engine, backlog, trace.part(from, options.requestsPerWindow()));
+      capacities.add(capacity);
+      Trace window = trace.atRate(LOAD * capacity).part(from, options.requestsPerWindow());
       // Who goes first alternates, so that neither always meets a warmer or a busier machine.
       for (boolean training : i % 2 == 0 ? List.of(false, true) : List.of(true, false)) {
         replay(engine, backlog, window, training, training ? on : off);
       }
     }
+    figures.put("capacity_requests_per_s_least", Collections.min(capacities));
+    figures.put("capacity_requests_per_s_most", Collections.max(capacities));
     report(figures, off, on);
     engine
         .status()
