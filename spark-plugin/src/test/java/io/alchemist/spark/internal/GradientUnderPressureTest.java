@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Test;
 class GradientUnderPressureTest {
   private static final long PLENTY = 1L << 30;
   private static final int PROMPTS = 6;
-  /** What the host copies of so many prompts take at least, at 2.08 MB each. */
-  private static final long HOST_BYTES = PROMPTS * 2_000_000L;
+  /** What the host copies of so many prompts take, at 1.795 MB each. */
+  private static final long HOST_BYTES = PROMPTS * 1_795_000L;
 
   private static final int BIG_QUERY = 300_000;
 
