@@ -127,6 +127,7 @@ final class ReusePoint {
     figures.put("gradient_relative_error", error);
     figures.put("planner_predicted_s", predicted.median());
     figures.put("planner_measured_s", reuse.median());
+    figures.put("planner_error", predictionError());
     return figures;
   }
 

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * one row per token however many examples share them; all others are rows of their own.
  *
  * <p>Rows are ordered: first those that predict (each example from the last prompt token on), then prompt tokens whose
- * activations are not there ("holes"); these two are <em>new</em>, to be forwarded. Then what was logged, short stretches first.
+ * activations are not there ("holes"); these two are <em>new</em>, to be forwarded. Then what was logged, the shorter stretches first.
  *
  * @param examples as given
  * @param rows of all
@@ -235,9 +235,9 @@ record MicroBatch(
 
     /** What an example has of a stretch. */
     private record Shown(int example, Covered covered) {
-      /** Short ones first, next to each other and to the new rows, so that pieces can join them. */
-      static final Comparator<Shown> ORDER = Comparator.comparing(
-              (Shown shown) -> !Piece.isShort(shown.covered.count()))
+      /** The shorter first, next to each other and to the new rows, so that pieces can join them. */
+      static final Comparator<Shown> ORDER = Comparator.comparingInt(
+              (Shown shown) -> shown.covered.count())
           .thenComparingInt(Shown::example)
           .thenComparingInt(shown -> shown.covered.from());
 

@@ -20,8 +20,10 @@ import org.jspecify.annotations.Nullable;
  */
 record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns runs)
     implements AutoCloseable {
-  /** Logged stretches with fewer rows share pieces. */
+  /** Logged stretches with fewer rows share pieces in any case. */
   private static final int SHORT_ROWS = 64;
+  /** Others with at most this share of a piece's rows: bringing them together costs less than a piece does. */
+  private static final int SHORT_SHARE = 4;
 
   /** Whether the activations of its rows lie at more than one place. */
   boolean isJoint() {
@@ -48,11 +50,6 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
   /** Whether its rows have a gradient on their output. */
   boolean hasOutput() {
     return block.attention() != null;
-  }
-
-  /** Whether a stretch of so many rows shares pieces with others. */
-  static boolean isShort(int rows) {
-    return rows < SHORT_ROWS;
   }
 
   /**
@@ -148,7 +145,7 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
     }
 
     private void logged(int stretch, MicroBatch.Run run) {
-      if (isShort(run.count())) {
+      if (run.count() < Math.max(SHORT_ROWS, maxRows / SHORT_SHARE)) {
         Object kindOfStretch = kinds.ofStretch.apply(stretch);
         if (rows + run.count() > maxRows || !kindOfStretch.equals(kind)) {
           finish();

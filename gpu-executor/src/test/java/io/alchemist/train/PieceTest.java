@@ -99,6 +99,12 @@ class PieceTest {
   }
 
   @Test
+  void howShortIsShortDependsOnThePieces() {
+    assertThat(rows(cut(false, 379, s -> NEW))).containsExactly(PREDICTING + HOLE + SHORT, LONG);
+    assertThat(rows(cut(false, 384, s -> NEW))).containsExactly(PREDICTING + HOLE + SHORT + LONG);
+  }
+
+  @Test
   void whatIsReadInAnotherWayIsApart() {
     assertThat(rows(cut(false, 100, s -> "of what was logged")))
         .containsExactly(PREDICTING + HOLE, SHORT, LONG);
