@@ -55,6 +55,9 @@ final class HostLoads implements AutoCloseable {
     private final long blockId;
     private final int mask;
     private final int row;
+    /** Of the block, fixed while it is on the host. */
+    private final int count;
+
     private final @Nullable Tensor keys;
     private final @Nullable Tensor values;
     private final @Nullable Activations to;
@@ -70,6 +73,7 @@ final class HostLoads implements AutoCloseable {
       this.blockId = logged.onHost() ? logged.hostBlockId(layer) : -1;
       this.mask = logged.onHost() ? logged.hostFieldMask(layer) : 0;
       this.row = logged.row(from);
+      this.count = logged.count();
       this.keys = keys;
       this.values = values;
       this.to = to;
@@ -114,7 +118,7 @@ final class HostLoads implements AutoCloseable {
       for (Load load : loads) {
         HostBuffer from = block(load).buffer();
         BlockLayout part = layout.only(load.mask);
-        int count = load.logged.count();
+        int count = load.count;
         CopyQueue copies = ops.copies();
         if (load.keys != null && load.values != null) {
           bytes += load.keys.sizeBytes() + load.values.sizeBytes();

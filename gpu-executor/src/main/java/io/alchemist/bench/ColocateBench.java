@@ -170,9 +170,10 @@ final class ColocateBench {
       progress.accept("window " + (i + 1) + " of " + options.pairs());
       int from = i * options.requestsPerWindow();
       // Measured anew each time: a shared machine may have become faster or slower.
-      double capacity = capacity(engine, backlog, trace.part(from, options.requestsPerWindow()));
+      Trace part = trace.part(from, options.requestsPerWindow());
+      double capacity = capacity(engine, backlog, part);
       capacities.add(capacity);
-      Trace window = trace.atRate(LOAD * capacity).part(from, options.requestsPerWindow());
+      Trace window = part.atRate(LOAD * capacity);
       // Who goes first alternates, so that neither always meets a warmer or a busier machine.
       for (boolean training : i % 2 == 0 ? List.of(false, true) : List.of(true, false)) {
         replay(engine, backlog, window, training, training ? on : off);
@@ -189,18 +190,31 @@ final class ColocateBench {
         .forEach((kind, error) -> figures.put("prediction_error_" + kind, error));
   }
 
-  /** Requests a second when all are there from the start. */
+  /**
+   * Requests a second when all are there from the start: those answered by the time the last one begins, after which the engine
+   * has less and less to do, and half of each under way then.
+   */
   private double capacity(Engine engine, Backlog backlog, Trace all) {
     long start = System.nanoTime();
+    List<PendingTurn> pending = new ArrayList<>();
     List<CompletableFuture<Turn>> turns = new ArrayList<>();
     for (Trace.Request request : all.requests()) {
-      PendingTurn pending = new PendingTurn();
-      turns.add(submit(engine, request.promptTokens(), request.answerTokens(), pending));
+      PendingTurn times = new PendingTurn();
+      pending.add(times);
+      turns.add(submit(engine, request.promptTokens(), request.answerTokens(), times));
     }
     for (CompletableFuture<Turn> turn : turns) {
       backlog.served(turn.join());
     }
-    return all.requests().size() / ((System.nanoTime() - start) * 1e-9);
+    long full = 0;
+    for (PendingTurn times : pending) {
+      full = Math.max(full, times.firstTokenNanos() - start);
+    }
+    double answered = 0;
+    for (PendingTurn times : pending) {
+      answered += times.lastTokenNanos() - start <= full ? 1 : 0.5;
+    }
+    return answered / (full * 1e-9);
   }
 
   /** Tokens a second that training gets through on an engine that serves nobody. */

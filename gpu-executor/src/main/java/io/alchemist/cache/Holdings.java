@@ -280,8 +280,9 @@ final class Holdings {
   // ---- activations
 
   /**
-   * Attaches new activations, taking a reference of the slab. Where they go on with those at the end of the segment above, as the
-   * last tokens of a prompt do, they are part of these: backward reads them at once.
+   * Attaches new activations. Where they go on with those at the end of the segment above, as the last tokens of a prompt do, and
+   * nobody has copied or read these meanwhile, they become part of them, so that backward reads them at once; else they take a
+   * reference of the slab.
    */
   void attach(Segment s, int from, int count, Slab slab, int firstRow) {
     Logged before = from == s.from && s.parent != null ? s.parent.lastLogged() : null;

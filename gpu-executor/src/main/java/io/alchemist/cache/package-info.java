@@ -18,8 +18,8 @@
  *       given pages by a {@code match} only borrows them, for as long as the match is open.
  *   <li>A slab has counted references: its maker's, those of {@link io.alchemist.cache.Recorded} on their way in, and one for
  *       each Logged on the device. Its blocks become free with the last, so one long-lived row keeps its whole step's slab alive.
- *   <li>A Logged belongs to the segments that show a part of it (more than one once a segment was split) and to the coverages
- *       that are reading it. When the last of these goes, its slab reference is released and its host blocks are removed.
+ *   <li>A Logged belongs to the segments that show a part of it (more than one once a segment was split, or it grew into the
+ *       next) and to the coverages that are reading it. When the last of these goes, its slab reference is released and its host blocks are removed.
  *   <li>A host block belongs to its tier, which may lose it at any time. A reader holds it by a
  *       {@link io.alchemist.cache.HostBlock}. Who finds a block gone calls
  *       {@link io.alchemist.cache.PrefixTree#forgetHostCopy}: a host copy is whole or worthless.

@@ -39,6 +39,9 @@ final class NarrowProduct {
       float alpha,
       float beta,
       Floats y) {
+    if (cols == 0) {
+      return;
+    }
     int width = kernels.panelWidth();
     int tiles = (rows + ROWS - 1) / ROWS;
     int pieces = gemm.pieces((long) rows * inner * width, tiles);
