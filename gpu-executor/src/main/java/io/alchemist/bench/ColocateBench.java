@@ -289,7 +289,7 @@ final class ColocateBench {
     int prompt = options.microBatchTokens() / 2 - 16;
     Timed whole = new Timed();
     Timed cut = new Timed();
-    for (int round = -2; round < (options.quick() ? 5 : 15); round++) {
+    for (int round = -2; round < (options.quick() ? 5 : 60); round++) {
       List<TrainingExample> batch = new ArrayList<>();
       for (int i = 0; i < 2; i++) {
         Turn turn = submit(engine, prompt, 16, new PendingTurn()).join();

@@ -15,6 +15,7 @@ import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.Trainable;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -71,16 +72,21 @@ final class HedgeBench {
     progress.accept("activations in the arena " + name + ": warming up");
     Timed empty = new Timed();
     Timed full = new Timed();
+    Timed slowestEmpty = new Timed();
+    Timed slowestFull = new Timed();
     try (Engine engine = engine(hostBytes)) {
       for (int round = -2; round < rounds; round++) {
         if (round == 0) {
           progress.accept("activations in the arena " + name);
         }
         // Who goes first alternates, so that neither always meets a warmer or a busier machine.
-        Timed first = round % 2 == 0 ? empty : full;
-        burst(engine, first == full, round < 0 ? new Timed() : first);
-        Timed second = first == full ? empty : full;
-        burst(engine, second == full, round < 0 ? new Timed() : second);
+        for (boolean isFull : round % 2 == 0 ? List.of(false, true) : List.of(true, false)) {
+          List<Double> times = burst(engine, isFull);
+          if (round >= 0) {
+            times.forEach((isFull ? full : empty)::add);
+            (isFull ? slowestFull : slowestEmpty).add(Collections.max(times));
+          }
+        }
       }
       EngineStatus status = Engine.await(engine.status());
       figures.put("arena_bytes", status.arenaBytes());
@@ -94,6 +100,8 @@ final class HedgeBench {
     figures.put(name + "_ttft_p50_ratio", full.percentile(0.5) / empty.percentile(0.5));
     figures.put(name + "_ttft_p99_ratio", full.percentile(0.99) / empty.percentile(0.99));
     figures.put(name + "_ttft_paired_ratio", full.medianRatioTo(empty));
+    // Of a burst, the last to get a token: its tail, pair by pair, whatever else the machine does.
+    figures.put(name + "_ttft_slowest_paired_ratio", slowestFull.medianRatioTo(slowestEmpty));
   }
 
   private Engine engine(long hostBytes) {
@@ -111,10 +119,10 @@ final class HedgeBench {
   }
 
   /**
-   * Fills the arena, empties it again unless it is to be full, and times the first tokens of prompts that come together. So
-   * the same work comes before both.
+   * Fills the arena, empties it again unless it is to be full, and times the first tokens of prompts that come together, in
+   * seconds. So the same work comes before both.
    */
-  private void burst(Engine engine, boolean full, Timed times) {
+  private List<Double> burst(Engine engine, boolean full) {
     empty(engine);
     fill(engine);
     if (!full) {
@@ -133,7 +141,7 @@ final class HedgeBench {
       turns.add(submit(engine, prompt, one));
     }
     turns.forEach(CompletableFuture::join);
-    pending.forEach(one -> times.add((one.firstTokenNanos() - start) * 1e-9));
+    return pending.stream().map(one -> (one.firstTokenNanos() - start) * 1e-9).toList();
   }
 
   private static void empty(Engine engine) {
