@@ -139,6 +139,21 @@ public abstract class AttentionContract {
     }
   }
 
+  /** Widths that a back end need not pad, so that it may treat the heads of a query together. */
+  @Test
+  void attentionGradientOfWholePanels() {
+    for (int dim : new int[] {16, 32, 64}) {
+      for (int ratio : new int[] {1, 3}) {
+        try (Device device = new Device(ops(), 7)) {
+          checkGradientOfQueriesOnly(device, new Case(device, 2, 2, ratio, dim, 4, 60));
+        }
+      }
+    }
+    try (Device device = new Device(ops(), 8)) {
+      checkGradient(device, new Case(device, 2, 1, 2, 32, 4, 6));
+    }
+  }
+
   /** More keys than a block holds. */
   @Test
   void attentionGradientOfLongRuns() {
