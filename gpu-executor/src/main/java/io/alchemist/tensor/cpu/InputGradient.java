@@ -14,7 +14,6 @@ final class InputGradient {
   /** Outputs of dY transposed at once. */
   private static final int OUTPUTS_AT_ONCE = 512;
 
-  private static final int ROWS_APART = 16;
   /** Few, as a piece reads a stretch of each panel: a long one comes sooner from memory. */
   private static final int PIECES_PER_THREAD = 2;
 
@@ -110,7 +109,7 @@ final class InputGradient {
     pool.run(pieces, (piece, thread) -> {
       int first = piece * OUTPUTS_AT_ONCE;
       int count = Math.min(OUTPUTS_AT_ONCE, outputs - first);
-      int apart = OUTPUTS_AT_ONCE + ROWS_APART;
+      int apart = OUTPUTS_AT_ONCE + Scratch.ROWS_APART;
       float[] lines = scratch[thread].floats(LINES, rows * apart);
       for (int r = 0; r < rows; r++) {
         dy.load(r * outputs + first, lines, r * apart, count);

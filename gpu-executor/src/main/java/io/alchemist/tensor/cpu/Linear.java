@@ -13,7 +13,6 @@ import java.util.Arrays;
 final class Linear {
   private static final int ROWS = Kernels.TILE_ROWS;
   private static final int ROW = 2;
-  private static final int ROWS_APART = 16;
   /** Lines copied at once to be cut into tiles. */
   private static final int LINES = 32;
 
@@ -158,8 +157,7 @@ final class Linear {
 
   /** The rows of a row-major matrix, packed as the left side of a product. */
   private Gemm.Left rowsOf(Floats matrix, int cols) {
-    // Rows a power of two apart would compete for the same lines of the cache.
-    int stride = cols + ROWS_APART;
+    int stride = cols + Scratch.ROWS_APART;
     return (row, rows, inner, to, toOffset, own) -> {
       float[] lines = own.floats(ROW, ROWS * stride);
       for (int first = 0; first < rows; first += ROWS) {
@@ -179,7 +177,7 @@ final class Linear {
   /** The columns of a row-major matrix, likewise. They come from memory in long stretches: a copy of a few is all overhead. */
   private static Gemm.Left columnsOf(Floats matrix, int cols) {
     return (col, count, inner, to, toOffset, own) -> {
-      int stride = (count + ROWS - 1) / ROWS * ROWS + ROWS_APART;
+      int stride = (count + ROWS - 1) / ROWS * ROWS + Scratch.ROWS_APART;
       float[] lines = own.floats(ROW, LINES * stride);
       Arrays.fill(lines, 0, LINES * stride, 0f);
       for (int k = 0; k < inner; k += LINES) {

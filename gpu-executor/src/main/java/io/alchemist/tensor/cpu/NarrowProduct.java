@@ -10,8 +10,6 @@ final class NarrowProduct {
   private static final int ROWS = Kernels.TILE_ROWS;
   /** Columns of X worked on at once: a tile of so many stays in the first-level cache. */
   private static final int INNER_BLOCK = 512;
-  /** Rows a power of two apart would compete for the same lines of the cache. */
-  private static final int ROWS_APART = 16;
 
   private static final int PANEL = 0;
   private static final int SUMS = 1;
@@ -51,12 +49,12 @@ final class NarrowProduct {
       int padded = (end - first + ROWS - 1) / ROWS * ROWS;
       Scratch own = scratch[thread];
       float[] panel = own.floats(PANEL, Math.min(inner, INNER_BLOCK) * width);
-      float[] lines = own.floats(LINES, ROWS * (INNER_BLOCK + ROWS_APART));
+      float[] lines = own.floats(LINES, ROWS * (INNER_BLOCK + Scratch.ROWS_APART));
       float[] sums = own.floats(SUMS, padded * width);
       Arrays.fill(sums, 0, padded * width, 0f);
       for (int k = 0; k < inner; k += INNER_BLOCK) {
         int block = Math.min(INNER_BLOCK, inner - k);
-        int stride = block + ROWS_APART;
+        int stride = block + Scratch.ROWS_APART;
         right.load(0, k, block, panel, 0, own);
         for (int row = first; row < end; row += ROWS) {
           int count = Math.min(ROWS, end - row);

@@ -5,6 +5,9 @@ package io.alchemist.tensor.cpu;
  * contents are undefined.
  */
 final class Scratch {
+  /** Elements between rows of an array: a power of two apart, they would compete for the same lines of the cache. */
+  static final int ROWS_APART = 16;
+
   private static final int SLOTS = 20;
   // Room behind the end for a loop that works in whole vectors.
   private static final int SLACK = 64;
