@@ -7,6 +7,7 @@ import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.LoraSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -52,8 +53,7 @@ public final class BenchCommand {
               description = "Linear layers that carry an adapter; by default those of peft.")
           String[] targets,
       @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
-          int threads)
-      throws IOException {
+          int threads) {
     PrintWriter err = spec.commandLine().getErr();
     Map<String, Object> figures = new EngineBench(
             Shapes.D512.config(), lora(rank, targets), cores(threads), quick, err::println)
@@ -128,7 +128,7 @@ public final class BenchCommand {
     return 0;
   }
 
-  private void report(Map<String, Object> figures, @Nullable Path json) throws IOException {
+  private void report(Map<String, Object> figures, @Nullable Path json) {
     PrintWriter out = spec.commandLine().getOut();
     figures.forEach((name, value) -> out.printf(
         Locale.ROOT,
@@ -151,8 +151,7 @@ public final class BenchCommand {
           Path json,
       @Option(names = "--quick", description = "Fewer rounds: ends within a minute.") boolean quick,
       @Option(names = "--threads", description = "CPU threads; 0 takes all.", defaultValue = "0")
-          int threads)
-      throws IOException {
+          int threads) {
     PrintWriter err = spec.commandLine().getErr();
     report(
         new HedgeBench(
@@ -258,9 +257,15 @@ public final class BenchCommand {
       throw new ParameterException(
           spec.commandLine(), "--rounds is " + times + "; each way is measured once at least.");
     }
-    ReuseBench bench =
-        new ReuseBench(shape, lora(rank, targets), cores(threads), times, quick, this::print);
-    write(json, bench.run(points, pointsOnly));
+    ReuseBench bench = new ReuseBench(
+        shape,
+        lora(rank, targets),
+        cores(threads),
+        times,
+        quick,
+        this::print,
+        figures -> write(json, figures));
+    bench.run(points, pointsOnly);
     if (pictures != null) {
       ReusePictures.write(bench.results(), pictures);
     }
@@ -320,12 +325,17 @@ public final class BenchCommand {
     return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
   }
 
-  private static void write(@Nullable Path json, Map<String, Object> figures) throws IOException {
-    if (json != null) {
+  private static void write(@Nullable Path json, Map<String, Object> figures) {
+    if (json == null) {
+      return;
+    }
+    try {
       Files.writeString(
           json,
           new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(figures)
               + "\n");
+    } catch (IOException e) {
+      throw new UncheckedIOException("The figures can't be written to " + json, e);
     }
   }
 }

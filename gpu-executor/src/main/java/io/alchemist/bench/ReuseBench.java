@@ -49,11 +49,24 @@ final class ReuseBench {
   private final int ttftPairs;
   private final long deviceBytes;
   private final Consumer<String> out;
+  private final Consumer<Map<String, Object>> sofar;
   private final List<ReusePoint> results = new ArrayList<>();
   private final Requests requests;
 
+  /**
+   * A bench of one shape of model.
+   *
+   * @param out is given each line of results
+   * @param sofar is given all figures so far, time and again: the grid takes an hour, and a point may need more memory than there is
+   */
   ReuseBench(
-      Shapes shape, LoraSpec lora, int threads, int rounds, boolean quick, Consumer<String> out) {
+      Shapes shape,
+      LoraSpec lora,
+      int threads,
+      int rounds,
+      boolean quick,
+      Consumer<String> out,
+      Consumer<Map<String, Object>> sofar) {
     this.model = shape.config();
     this.lora = lora;
     this.threads = threads;
@@ -62,15 +75,16 @@ final class ReuseBench {
     // A bound for the memory plan; memory is taken as it is used.
     this.deviceBytes = 24L << 30;
     this.out = out;
+    this.sofar = sofar;
     this.requests = new Requests(model.vocabSize(), 5);
   }
 
   /**
-   * Measures these points; all figures by name.
+   * Measures these points.
    *
    * @param pointsOnly leaves out what belongs to none of them: the longest example, and what recording costs
    */
-  Map<String, Object> run(List<Point> points, boolean pointsOnly) {
+  void run(List<Point> points, boolean pointsOnly) {
     Map<String, Object> figures = new LinkedHashMap<>();
     figures.put("parameters", model.parameters());
     figures.put("layers", model.layers());
@@ -79,6 +93,8 @@ final class ReuseBench {
     figures.put("lora_targets", lora.targets().toString());
     figures.put("threads", threads);
     figures.put("rounds", rounds);
+    // Before anything is measured in vain: perhaps they can't be written.
+    sofar.accept(figures);
     out.accept(ReusePoint.header());
     List<Point> left = new ArrayList<>(points);
     while (!left.isEmpty()) {
@@ -95,16 +111,17 @@ final class ReuseBench {
           ReusePoint result = measure(engine, point);
           results.add(result);
           out.accept(result.line());
+          figures.put("points", results.stream().map(ReusePoint::figures).toList());
+          sofar.accept(figures);
         }
       }
       left.removeIf(alike);
     }
-    figures.put("points", results.stream().map(ReusePoint::figures).toList());
     if (!pointsOnly) {
       longest(figures);
       recordingCost(figures);
+      sofar.accept(figures);
     }
-    return figures;
   }
 
   /** What {@link #run} measured, point by point. */

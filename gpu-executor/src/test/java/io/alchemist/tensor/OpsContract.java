@@ -384,6 +384,34 @@ public abstract class OpsContract {
     }
   }
 
+  /** As keys and values move: pages of consecutive rows in any order, more than one thread moves. */
+  @Property(tries = 10)
+  void pagesOfRowsMove(@ForAll @IntRange(min = 1, max = 900) int t, @ForAll long seed) {
+    int page = 16;
+    int cols = 256;
+    int pages = (t + page - 1) / page;
+    try (Device device = new Device(ops(), seed)) {
+      int[] order = shuffled(pages, device.random);
+      int[] rows = new int[t];
+      Arrays.setAll(rows, i -> order[i / page] * page + i % page);
+      Tensor row = device.ints(rows);
+      Tensor from = device.normal(t, cols);
+      Tensor pool = device.zeros(pages * page, cols);
+      Tensor back = device.undefined(t, cols);
+      Tensor copied = device.undefined(t, cols);
+      ops().scatterRows(from, row, pool);
+      ops().gatherRows(pool, row, back);
+      ops().copy(back, copied);
+      float[] sent = ops().read(from);
+      float[] paged = ops().read(pool);
+      for (int i = 0; i < t; i++) {
+        assertThat(Arrays.copyOfRange(paged, rows[i] * cols, (rows[i] + 1) * cols))
+            .containsExactly(Arrays.copyOfRange(sent, i * cols, (i + 1) * cols));
+      }
+      assertThat(ops().read(copied)).containsExactly(sent);
+    }
+  }
+
   private static int[] shuffled(int n, Random random) {
     int[] order = new int[n];
     for (int i = 0; i < n; i++) {

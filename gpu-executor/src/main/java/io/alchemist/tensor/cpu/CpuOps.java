@@ -11,7 +11,6 @@ import io.alchemist.tensor.RaggedBatch;
 import io.alchemist.tensor.Sampling;
 import io.alchemist.tensor.Tensor;
 import io.alchemist.tensor.Weight;
-import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,7 +20,7 @@ import org.slf4j.LoggerFactory;
  * on a thread of their own.
  *
  * <p>This class checks arguments, and so has a method for each verb of the interface (hence its length); the work is in the
- * class of each family: {@link Linear}, {@link Attention}, {@link Norm}, {@link Elementwise}, {@link Loss}, {@link Sampler}.
+ * class of each family: {@link Moves}, {@link Linear}, {@link Attention}, {@link Norm}, {@link Elementwise}, {@link Loss}, {@link Sampler}.
  */
 public final class CpuOps implements Ops {
   private static final Logger LOG = LoggerFactory.getLogger(CpuOps.class);
@@ -33,6 +32,7 @@ public final class CpuOps implements Ops {
   private final CpuAllocator deviceMemory;
   private final MemoryScope memory;
   private final CpuCopyQueue copies = new CpuCopyQueue();
+  private final Moves moves;
   private final Linear linear;
   private final Norm norm;
   private final Elementwise elementwise;
@@ -49,6 +49,7 @@ public final class CpuOps implements Ops {
     this.deviceMemory = new CpuAllocator(memoryLimitBytes);
     this.hostMemory = new CpuAllocator(0);
     this.memory = MemoryScope.root("cpu", memoryLimitBytes, deviceMemory);
+    this.moves = new Moves(pool);
     this.linear = new Linear(kernels, pool, scratch);
     this.norm = new Norm(kernels, pool, scratch);
     this.elementwise = new Elementwise(kernels, pool, scratch);
@@ -168,9 +169,12 @@ public final class CpuOps implements Ops {
   public void copy(Tensor from, Tensor to) {
     Checks.type("copy", "to", to, from.type());
     Checks.shape("copy", "to", to, from.rows(), from.cols());
-    ByteBuffer source = ((CpuBlock) from.storage()).bytes();
-    ByteBuffer target = ((CpuBlock) to.storage()).bytes();
-    target.put((int) to.offsetBytes(), source, (int) from.offsetBytes(), (int) from.sizeBytes());
+    moves.copy(
+        (CpuBlock) from.storage(),
+        (int) from.offsetBytes(),
+        (CpuBlock) to.storage(),
+        (int) to.offsetBytes(),
+        (int) from.sizeBytes());
   }
 
   @Override
@@ -178,14 +182,8 @@ public final class CpuOps implements Ops {
     Checks.floats("scatterRows", "from", from);
     Checks.ints("scatterRows", "rows", rows, 1, from.rows());
     Checks.floats("scatterRows", "to", to, to.rows(), from.cols());
-    Ints row = Ints.of(rows);
-    Floats source = Floats.of(from);
-    Floats target = Floats.of(to);
-    int cols = from.cols();
-    for (int i = 0; i < from.rows(); i++) {
-      int r = Checks.index(row.at(i), to.rows(), "scatterRows", "rows");
-      target.store(r * cols, source, i * cols, cols);
-    }
+    moves.scatter(
+        Floats.of(from), Ints.of(rows), from.rows(), from.cols(), Floats.of(to), to.rows());
   }
 
   @Override
@@ -193,14 +191,8 @@ public final class CpuOps implements Ops {
     Checks.floats("gatherRows", "from", from);
     Checks.ints("gatherRows", "rows", rows, 1, to.rows());
     Checks.floats("gatherRows", "to", to, to.rows(), from.cols());
-    Ints row = Ints.of(rows);
-    Floats source = Floats.of(from);
-    Floats target = Floats.of(to);
-    int cols = from.cols();
-    for (int i = 0; i < to.rows(); i++) {
-      int r = Checks.index(row.at(i), from.rows(), "gatherRows", "rows");
-      target.store(i * cols, source, r * cols, cols);
-    }
+    moves.gather(
+        Floats.of(from), from.rows(), Ints.of(rows), to.rows(), from.cols(), Floats.of(to));
   }
 
   // ---- linear layers
