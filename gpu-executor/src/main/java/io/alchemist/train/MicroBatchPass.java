@@ -71,6 +71,8 @@ final class MicroBatchPass implements AutoCloseable {
   private final List<Piece> pieces;
 
   private final List<Piece> lastPieces;
+  /** How many of these have a gradient on their output. */
+  private final int lastOutputs;
   /** What is kept of the new rows, by layer. */
   private final List<Activations> recorded = new ArrayList<>();
   /** What of the new rows isn't, on its way through forward; the same memory for each layer. */
@@ -181,6 +183,7 @@ final class MicroBatchPass implements AutoCloseable {
     Piece.Kinds kinds = new Piece.Kinds(logged.kindOf(keptOfNew), logged::kindOf);
     pieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, false, maxRows, kinds);
     lastPieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, true, maxRows, kinds);
+    lastOutputs = (int) lastPieces.stream().filter(Piece::hasOutput).count();
     Stream.concat(pieces.stream(), lastPieces.stream()).forEach(piece -> owned.add(piece::close));
 
     for (Set<Field> kept : keptOfNew) {
@@ -366,7 +369,7 @@ final class MicroBatchPass implements AutoCloseable {
 
   /** Pieces of the layer at hand that have a gradient on their output; they come first. */
   private int outputs() {
-    return (int) pieces().stream().filter(Piece::hasOutput).count();
+    return layer == config.layers() - 1 ? lastOutputs : pieces.size();
   }
 
   private Piece piece() {
