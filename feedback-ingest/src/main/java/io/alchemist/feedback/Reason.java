@@ -8,12 +8,12 @@ public enum Reason {
   UNKNOWN_KIND("The kind is not thumb, score, correction, preference or text."),
   MISSING_TEXT("The kind needs a text, and there is none."),
   EMPTY_TEXT("The kind needs a text, and it is blank."),
-  TOO_LONG(
-      "An id or a text is over the limit, or the example has more tokens than can be trained."),
+  TOO_LONG("An id or a text is over the limit."),
   BAD_SCORE("A thumb's score is not -1 or 1, or a score is not a finite number."),
   DUPLICATE_ID("Another row has the same id and came first."),
   TOO_MANY_WAITING("The turn is not known, and as much feedback as may waits for its turn."),
-  UNTRAINABLE("Training can make no example of it.");
+  UNTRAINABLE(
+      "Training can make no example of it, e.g. because it has more tokens than a pass takes.");
 
   private final String meaning;
 

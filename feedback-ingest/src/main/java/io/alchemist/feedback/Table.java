@@ -36,7 +36,7 @@ public enum Table {
           .required(
               "conversation_id",
               StringType,
-              "Conversation; its turns share a prefix and go to the same executor.")
+              "Hash of how the conversation begins, up to the first message of the user.")
           .optional("user", StringType, "Who asked.")
           .required(
               "executor_id",
@@ -103,7 +103,7 @@ public enum Table {
           .required(
               "counted",
               createArrayType(StringType),
-              "Ids of feedback that is kept and has no training objective yet.")
+              "Ids of feedback that is kept and has no training objective yet: scores, preferences, thumbs down, texts.")
           .required(
               "held_out",
               createArrayType(StringType),
@@ -123,9 +123,15 @@ public enum Table {
               IntegerType,
               "Examples of earlier rounds whose gradients went into the first step.")
           .required("steps", IntegerType, "Optimizer steps.")
-          .required("predicting_tokens", LongType, "Tokens with a loss.")
-          .required("reused_tokens", LongType, "Tokens whose activations serving had left.")
-          .required("recomputed_tokens", LongType, "Prompt tokens forwarded again.")
+          .required("predicting_tokens", LongType, "Tokens with a loss, in the first step.")
+          .required(
+              "reused_tokens",
+              LongType,
+              "Tokens whose activations serving had left, in the first step.")
+          .required(
+              "recomputed_tokens",
+              LongType,
+              "Prompt tokens forwarded again, in the first step; the other steps forward all.")
           .optional("loss", DoubleType, "Mean loss per weighted token at the first step.")
           .optional("gradient_norm", DoubleType, "Norm of the first step's gradient.")
           .required(
@@ -145,7 +151,10 @@ public enum Table {
       new Columns()
           .required("version", LongType, "Weight version.")
           .optional("parent", LongType, "Version it was trained from; null for the base model.")
-          .required("status", StringType, "CANDIDATE, LIVE, REJECTED or ROLLED_BACK.")
+          .required(
+              "status",
+              StringType,
+              "LIVE (the newest one serves; the others did), REJECTED, or ROLLED_BACK (not by the job: appended by hand).")
           .optional("path", StringType, "Adapter in PEFT layout; null for the base model.")
           .optional("query_id", StringType, "Streaming query that trained it.")
           .optional("batch_id", LongType, "Its micro-batch.")

@@ -36,7 +36,8 @@ class TableDocsTest {
         # Tables
 
         Delta tables, each in a directory of its name in the warehouse. This page is generated from the code (`Table`).
-        Columns without "null" are never null. Anybody may append to `feedback`; Alchemist alone writes the others.
+        Columns without "null" are never null. Anybody may append to `feedback`, by INSERT or any other append: what a MERGE or UPDATE
+        writes is not read. Alchemist alone writes the others, but for a [rollback](operations.md#rolling-back), which is a row in `versions`.
         """);
     for (Table table : Table.values()) {
       page.append("\n## ")

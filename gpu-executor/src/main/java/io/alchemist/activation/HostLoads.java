@@ -6,6 +6,7 @@ import io.alchemist.cache.HostTier;
 import io.alchemist.cache.Logged;
 import io.alchemist.model.Activations;
 import io.alchemist.tensor.CopyQueue;
+import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.Fence;
 import io.alchemist.tensor.HostBuffer;
 import io.alchemist.tensor.Ops;
@@ -18,6 +19,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Loads from the host tier to the device. A block that several loads read is taken from the tier once: it may have to come from a
@@ -26,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Engine thread, but for the loads, which run one after the other.
  */
 final class HostLoads implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(HostLoads.class);
+
   private final Ops ops;
   private final HostTier host;
   private final BlockLayout layout;
@@ -146,13 +151,23 @@ final class HostLoads implements AutoCloseable {
   private HostBlock block(Load load) {
     HostBlock block = held.get(load.blockId);
     if (block == null) {
-      block = load.blockId < 0 ? null : host.get(load.blockId);
+      block = load.blockId < 0 ? null : read(load);
       if (block == null) {
         throw new LostActivationsException(load.logged);
       }
       held.put(load.blockId, block);
     }
     return block;
+  }
+
+  /** Null also where there is no memory to read it into: then it is computed again, which needs none on the host. */
+  private @Nullable HostBlock read(Load load) {
+    try {
+      return host.get(load.blockId);
+    } catch (DeviceMemoryException e) {
+      LOG.warn("There is no host memory to read {} into", load.logged, e);
+      return null;
+    }
   }
 
   private void done(Load load) {

@@ -98,8 +98,7 @@ public final class SavePlanner {
       Amount amount = layer == layers - 1 ? pass.lastBackward() : pass.backward();
       double compute = costs.seconds(Work.BACKWARD, amount) + restoreOwn(layer, pass);
       Pipeline best = null;
-      for (SavePlan plan : SavePlan.values()) {
-        Set<Field> fields = plan.fields(promptFields.get(layer));
+      for (Set<Field> fields : candidates(layer)) {
         if (!canRestore(layer, fields, pass.logged())) {
           continue;
         }
@@ -111,9 +110,22 @@ public final class SavePlanner {
           chosen.set(layer, fields);
         }
       }
-      pipeline = Objects.requireNonNull(best, "what was recorded by a plan can be restored by it");
+      pipeline = Objects.requireNonNull(best, "what was recorded can be restored from all of it");
     }
     return new Choice(chosen, pipeline.now());
+  }
+
+  /**
+   * What may be loaded of a layer: a plan's fields, or all that there is. Stretches that were recorded by different plans may have
+   * no plan in common that restores them all.
+   */
+  private List<Set<Field>> candidates(int layer) {
+    List<Set<Field>> candidates = new ArrayList<>();
+    for (SavePlan plan : SavePlan.values()) {
+      candidates.add(plan.fields(promptFields.get(layer)));
+    }
+    candidates.add(EnumSet.allOf(Field.class));
+    return candidates;
   }
 
   private double restoreOwn(int layer, Pass pass) {

@@ -217,6 +217,10 @@ public final class BenchCommand {
               defaultValue = "0.32,0.5,0.94,1")
           Set<Double> shares,
       @Option(
+              names = "--separate-only",
+              description = "Leaves out the requests that share a prompt.")
+          boolean separateOnly,
+      @Option(
               names = "--points-only",
               description =
                   "Leaves out what belongs to no point: the longest example, and what recording costs.")
@@ -244,6 +248,7 @@ public final class BenchCommand {
     List<ReuseGrid.Point> grid = ReuseGrid.points(quick);
     List<ReuseGrid.Point> points = grid.stream()
         .filter(point -> point.isAmong(modes, lengths, memory, shares))
+        .filter(point -> !(separateOnly && point.shared()))
         .toList();
     if (points.isEmpty()) {
       throw new ParameterException(

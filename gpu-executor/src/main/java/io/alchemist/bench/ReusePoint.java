@@ -104,7 +104,8 @@ final class ReusePoint {
   Map<String, Object> figures() {
     Map<String, Object> figures = new LinkedHashMap<>();
     figures.put("mode", lower(point.mode()));
-    figures.put("p", share);
+    figures.put("p", point.p());
+    figures.put("reused_share", share);
     figures.put("lengths", point.shared() ? "512 shared + 64" : lower(point.lengths()));
     figures.put("memory", lower(point.memory()));
     figures.put("shared_prefix", point.shared());

@@ -133,6 +133,16 @@ public final class ArenaHostTier implements HostTier {
   }
 
   @Override
+  public boolean has(long id) {
+    synchronized (lock) {
+      if (blocks.containsKey(id)) {
+        return true;
+      }
+    }
+    return disk != null && disk.has(id);
+  }
+
+  @Override
   public void remove(long id) {
     synchronized (lock) {
       Block block = blocks.remove(id);

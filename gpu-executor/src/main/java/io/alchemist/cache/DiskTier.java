@@ -260,6 +260,13 @@ public final class DiskTier implements AutoCloseable {
     return (int) crc.getValue();
   }
 
+  /** Whether a block is there. */
+  public boolean has(long id) {
+    synchronized (lock) {
+      return index.containsKey(id);
+    }
+  }
+
   /** Drops a block. Its file is deleted later, so this never waits for the disk. */
   public void remove(long id) {
     synchronized (lock) {

@@ -2,6 +2,7 @@ package io.alchemist.cache;
 
 import io.alchemist.cache.Segment.Piece;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -374,14 +375,29 @@ final class Holdings {
     }
   }
 
-  /** Gives up device copies of activations that have a host copy; returns the bytes that became free. */
+  /**
+   * Gives up device copies of activations that have a host copy; returns the bytes that became free. What the host has dropped
+   * meanwhile, by an order of its own, is found out here, and then the device copy is the only one and stays.
+   */
   long evictCopied(long wantedBytes) {
     long freed = 0;
     while (freed < wantedBytes && !copied.isEmpty()) {
-      freed += dropSlab(copied.first());
-      evictedActivations++;
+      Logged first = copied.first();
+      if (hostHas(first)) {
+        freed += dropSlab(first);
+        evictedActivations++;
+      } else {
+        long before = deviceBytes;
+        forgetHostCopy(first); // which may leave nothing of it
+        freed += before - deviceBytes;
+      }
     }
     return freed;
+  }
+
+  private boolean hostHas(Logged logged) {
+    long[] ids = logged.hostIds();
+    return ids != null && Arrays.stream(ids).allMatch(host::has);
   }
 
   private void evictUncopied(Logged logged) {

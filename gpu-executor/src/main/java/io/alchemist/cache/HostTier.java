@@ -21,6 +21,9 @@ public interface HostTier extends AutoCloseable {
   @Nullable
   HostBlock get(long id);
 
+  /** Whether a block is there now. Never waits for a disk. */
+  boolean has(long id);
+
   /** Drops a block, when the last reader has closed it. Does nothing when it is gone. Never waits for a disk. */
   void remove(long id);
 
@@ -46,6 +49,11 @@ public interface HostTier extends AutoCloseable {
       @Override
       public @Nullable HostBlock get(long id) {
         return null;
+      }
+
+      @Override
+      public boolean has(long id) {
+        return false;
       }
 
       @Override

@@ -121,15 +121,23 @@ public final class Mover implements AutoCloseable {
     }
   }
 
-  /** Takes note of copies that have finished, and begins further ones. Cheap: for every turn of the engine's loop. */
-  public void poll() {
+  /**
+   * Takes note of copies that have finished. Cheap: for every turn of the engine's loop.
+   *
+   * @param mayBegin whether further layers may begin; otherwise pieces of which none has are let go of too
+   */
+  public void poll(boolean mayBegin) {
     if (offloads.isEmpty()) {
       return;
     }
     for (Offload o : offloads) {
       o.copies.removeIf(copy -> advance(o, copy));
     }
-    startLayers();
+    if (mayBegin) {
+      startLayers();
+    } else {
+      offloads.stream().filter(o -> o.started == 0).forEach(o -> o.cancelled = true);
+    }
     for (Iterator<Offload> all = offloads.iterator(); all.hasNext(); ) {
       Offload o = all.next();
       if (o.isFinished()) {
@@ -347,10 +355,10 @@ public final class Mover implements AutoCloseable {
     for (Offload o : offloads) {
       o.cancelled = o.started < o.slab.layers();
     }
-    poll();
+    poll(false);
     while (!offloads.isEmpty() && System.nanoTime() < deadline) {
       LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(200));
-      poll();
+      poll(false);
     }
     if (!offloads.isEmpty()) {
       offloads.forEach(o -> o.cancelled = true);

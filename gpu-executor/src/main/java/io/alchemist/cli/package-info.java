@@ -1,2 +1,2 @@
-/** The command line: {@code alchemist serve}, {@code chat}, {@code bench}. */
+/** The command line without Spark: {@code alchemist serve}, {@code chat}, {@code bench}, {@code train-help-desk}. */
 package io.alchemist.cli;

@@ -18,6 +18,7 @@ import io.alchemist.model.BackwardNeeds;
 import io.alchemist.model.SavePlan;
 import io.alchemist.model.Transformer;
 import io.alchemist.serve.GenerationRequest;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.RequestException;
 import io.alchemist.serve.Server;
 import io.alchemist.serve.TokenListener;
@@ -152,9 +153,11 @@ public final class Engine implements AutoCloseable {
           retention,
           config.scheduler(),
           config.endOfTurn(),
-          turn -> {
+          (request, turn) -> {
             budget.ended(turn.id());
-            turns.add(turn);
+            if (request.recording() == Recording.KEEP) {
+              turns.add(turn);
+            }
           }));
       this.learner = config.learning() == null
           ? null
@@ -493,7 +496,7 @@ public final class Engine implements AutoCloseable {
   /**
    * Copies recorded activations to the host, what is worth most first, until no more than {@code keepBytes} are left on the
    * device, or nothing more can be copied; what has a copy leaves the device. Goes on while others are served; ask again until
-   * the result is small enough.
+   * the result is small enough, but not for ever: a host tier that is too small drops some to take others.
    *
    * @return bytes of activations on the device now
    */

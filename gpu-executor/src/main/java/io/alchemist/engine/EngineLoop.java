@@ -39,6 +39,9 @@ final class EngineLoop implements AutoCloseable {
   private final StepBudget budget;
   private final EngineMetrics metrics;
   private final Runnable refreshStatus;
+  /** Whether there is something to serve, and the last step could compute none of it. */
+  private boolean stalled;
+
   private long refreshedNanos;
   private final Thread thread;
   private int failuresInARow;
@@ -138,9 +141,24 @@ final class EngineLoop implements AutoCloseable {
   private void fail(String why) {
     failure = why;
     LOG.error("The engine has stopped: {}", why);
-    server.abort(
-        new RequestException(RequestException.Kind.UNAVAILABLE, "engine_failed", null, why));
+    inOrder(
+        "serving",
+        () -> server.abort(
+            new RequestException(RequestException.Kind.UNAVAILABLE, "engine_failed", null, why)));
+    Learner training = learner;
+    if (training != null) {
+      inOrder("training", () -> training.abort(why));
+    }
     failCommands();
+  }
+
+  /** Ends a part, though its memory may be in whatever state. */
+  private static void inOrder(String part, Runnable end) {
+    try {
+      end.run();
+    } catch (RuntimeException | Error e) {
+      LOG.error("The engine's {} did not end in order", part, e);
+    }
   }
 
   /** Why the loop gave up, or null while it runs. Any thread. */
@@ -152,8 +170,12 @@ final class EngineLoop implements AutoCloseable {
   private void turn() throws InterruptedException {
     woken.set(false);
     runCommands();
-    mover.poll();
-    copyAhead();
+    boolean quiet = server.demand().prompts() == 0;
+    // Whoever got no page may be waiting for one that is being copied.
+    mover.poll(quiet || stalled);
+    if (quiet) {
+      copyAhead();
+    }
     if (System.nanoTime() - refreshedNanos > STATUS_NANOS) {
       refreshStatus.run();
       refreshedNanos = System.nanoTime();
@@ -161,9 +183,9 @@ final class EngineLoop implements AutoCloseable {
     boolean busy = server.hasWork() && serve();
     // Sequences that got no page wait for training to let go of some: it must go on, whatever the
     // time.
-    boolean stalled = server.hasWork() && !busy;
+    stalled = server.hasWork() && !busy;
     if (learner != null && learner.isReady()) {
-      busy |= train(learner, stalled);
+      busy |= train(learner);
     } else {
       budget.nothingToTrain(System.nanoTime());
     }
@@ -177,14 +199,13 @@ final class EngineLoop implements AutoCloseable {
 
   /**
    * Sees to it that of what keys and values leave to activations, a quarter to a half is free or has a host copy, so that they
-   * get it back at once and nothing is lost. While a prompt is being prefilled no copy begins: it would take time from it.
+   * get it back at once and nothing is lost. While a prompt waits or is being prefilled no copy begins: it would take time from
+   * it, and what waits to be copied can't be given up.
    */
   private void copyAhead() {
-    if (server.demand().prompts() == 0) {
-      long share = arena.activationLimitBytes();
-      long room = Math.min(share, arena.sizeBytes() - arena.kvBytes());
-      mover.balance(Math.max(0, room - share / 4), Math.max(0, room - share / 2));
-    }
+    long share = arena.activationLimitBytes();
+    long room = Math.min(share, arena.sizeBytes() - arena.kvBytes());
+    mover.balance(Math.max(0, room - share / 4), Math.max(0, room - share / 2));
   }
 
   private void runCommands() {
@@ -207,7 +228,7 @@ final class EngineLoop implements AutoCloseable {
   }
 
   /** Slices while they fit; one at most while anything is being served, so that each step is followed by a look. */
-  private boolean train(Learner ready, boolean stalled) {
+  private boolean train(Learner ready) {
     boolean any = false;
     while (!closing && ready.isReady() && commands.isEmpty() && (stalled || fits(ready))) {
       Slice kind = ready.nextSlice();
@@ -221,7 +242,7 @@ final class EngineLoop implements AutoCloseable {
       if (server.hasWork()) {
         break;
       }
-      mover.poll();
+      mover.poll(true);
     }
     return any;
   }

@@ -81,7 +81,7 @@ public final class FeedbackLearner implements FeedbackSink {
     }
     engine.check(example);
     synchronized (this) {
-      if (closed || !taken.add(feedback.id())) {
+      if (closed || taken.contains(feedback.id())) {
         return;
       }
       if (pending.size() >= MAX_PENDING) {
@@ -92,6 +92,7 @@ public final class FeedbackLearner implements FeedbackSink {
         return;
       }
       pending.add(example);
+      taken.add(feedback.id());
     }
     next();
   }

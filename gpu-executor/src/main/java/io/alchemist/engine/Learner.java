@@ -335,17 +335,27 @@ final class Learner implements AutoCloseable {
         "This engine trains the whole model and has no adapter: save the model instead.");
   }
 
-  @Override
-  public void close() {
+  /** Ends what is under way or waits, with an error for those who wait for it. */
+  void abort(String why) {
+    try {
+      abortUpdate(why);
+    } finally {
+      trainer.abort(new IllegalStateException(why));
+    }
+  }
+
+  private void abortUpdate(String why) {
     Update running = update;
     if (running != null) {
       update = null;
+      running.done().completeExceptionally(new IllegalStateException(why));
       running.close();
-      running
-          .done()
-          .completeExceptionally(
-              new IllegalStateException("The engine was closed before this step was made"));
     }
+  }
+
+  @Override
+  public void close() {
+    abortUpdate("The engine was closed before this step was made");
     sum.close();
     optimizer.close();
   }

@@ -157,9 +157,9 @@ final class StepBudget {
   }
 
   private double firstTokenDueNanos(Demand demand) {
-    return demand.prompts() == 0
+    return demand.firstTokens() == 0
         ? Double.POSITIVE_INFINITY
-        : demand.oldestPromptNanos() + targets.firstTokenMillis() * 1e6;
+        : demand.oldestNanos() + targets.firstTokenMillis() * 1e6;
   }
 
   /** Where the time went, and how well it was foretold. */

@@ -6,6 +6,7 @@ import io.alchemist.serve.Feedback;
 import io.alchemist.serve.FeedbackSink;
 import io.alchemist.serve.FinishReason;
 import io.alchemist.serve.GenerationRequest;
+import io.alchemist.serve.GenerationRequest.Recording;
 import io.alchemist.serve.RequestException;
 import io.alchemist.serve.SampledToken;
 import io.alchemist.serve.TextListener;
@@ -227,7 +228,8 @@ public final class TextEngine implements TextService {
           Conversations.question(request.prompt()),
           answer.toString(),
           firstTokenNanos - startNanos,
-          gaps == 0 ? 0 : (lastTokenNanos - firstTokenNanos) / gaps);
+          gaps == 0 ? 0 : (lastTokenNanos - firstTokenNanos) / gaps,
+          request.recording() == Recording.KEEP);
     }
   }
 }

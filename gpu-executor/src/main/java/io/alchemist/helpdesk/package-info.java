@@ -1,7 +1,7 @@
 /**
- * The text side of the embedded model: a sheet of facts about a fictional shop, the questions that ask for them, the
- * dialogues it is trained on and its tokenizer. Start at {@link io.alchemist.helpdesk.Corpus}. Uses nothing of the
- * engine; everything is a pure function of the resource files and a seed.
+ * The embedded model: a sheet of facts about a fictional shop, the questions that ask for them, the dialogues it is
+ * trained on and its tokenizer, all pure functions of the resource files and a seed (start at
+ * {@link io.alchemist.helpdesk.Corpus}); and, by the engine, its training and its exam.
  */
 @NullMarked
 package io.alchemist.helpdesk;

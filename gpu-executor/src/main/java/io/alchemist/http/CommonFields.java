@@ -121,7 +121,7 @@ final class CommonFields {
         : Generation.Delivery.STREAM;
   }
 
-  /** OpenAI's {@code store}: only an explicit false asks for nothing to be kept. */
+  /** OpenAI's {@code store}: only an explicit false asks for nothing to be kept or learnt. */
   static Recording recording(Fields fields) {
     return fields.value("store") == null || fields.flag("store") ? Recording.KEEP : Recording.SKIP;
   }

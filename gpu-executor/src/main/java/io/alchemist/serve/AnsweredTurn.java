@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param answer the text that was given
  * @param firstTokenNanos from the request to the first token
  * @param perTokenNanos mean time from one token to the next; 0 for a single token
+ * @param kept whether it may be kept: the client has not asked for nothing to be
  */
 public record AnsweredTurn(
     Turn turn,
@@ -20,7 +21,8 @@ public record AnsweredTurn(
     @Nullable String question,
     String answer,
     long firstTokenNanos,
-    long perTokenNanos) {
+    long perTokenNanos,
+    boolean kept) {
 
   /** Told of each answer that ended, if it has a token. Engine thread; must not block. */
   @FunctionalInterface

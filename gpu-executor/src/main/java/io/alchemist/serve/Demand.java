@@ -8,7 +8,8 @@ package io.alchemist.serve;
  * @param prefillRows tokens that they have to compute before; what the prefix tree has of a prompt is known only once it has
  *     begun
  * @param prefillPairs pairs of query and key in that, causal
- * @param oldestPromptNanos {@link System#nanoTime} when the first of them came; 0 when there is none
+ * @param firstTokens how many of them have no token yet
+ * @param oldestNanos {@link System#nanoTime} when the first of these came; undefined when there is none
  * @param decodeRows requests that get one more token with each step
  * @param decodePairs pairs of query and key in the next such step: the tokens before and with them
  */
@@ -16,6 +17,7 @@ public record Demand(
     int prompts,
     long prefillRows,
     long prefillPairs,
-    long oldestPromptNanos,
+    int firstTokens,
+    long oldestNanos,
     int decodeRows,
     long decodePairs) {}

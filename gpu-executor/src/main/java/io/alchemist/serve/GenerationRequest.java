@@ -10,7 +10,7 @@ import io.alchemist.activation.Traits;
  * @param maxTokens most tokens to generate, at least one
  * @param sampling how tokens are chosen
  * @param topLogProbs how many alternatives to report for each token
- * @param recording whether the prompt's activations are kept
+ * @param recording whether anything of it is kept
  * @param traits what is known of it, for guessing whether feedback will come
  */
 @SuppressWarnings("ArrayRecordComponent") // handed over, never compared
@@ -23,11 +23,11 @@ public record GenerationRequest(
     Recording recording,
     Traits traits) {
 
-  /** What becomes of the activations that prefill computes. */
+  /** What becomes of what it leaves behind. */
   public enum Recording {
-    /** They are kept for training, as memory allows and as feedback is to be expected. */
+    /** Its turn is remembered; its activations are kept as memory allows and as feedback is to be expected. */
     KEEP,
-    /** They are not: nobody will learn from this request. */
+    /** Neither: nobody will learn from this request. */
     SKIP
   }
 
@@ -46,11 +46,5 @@ public record GenerationRequest(
   public GenerationRequest(
       String id, int[] prompt, int maxTokens, SamplingParams sampling, int topLogProbs) {
     this(id, prompt, maxTokens, sampling, topLogProbs, Recording.KEEP);
-  }
-
-  /** The same request, of which nothing is kept. */
-  GenerationRequest unrecorded() {
-    return new GenerationRequest(
-        id, prompt, maxTokens, sampling, topLogProbs, Recording.SKIP, traits);
   }
 }

@@ -72,13 +72,22 @@ final class Scheduler {
     int prompts = 0;
     long prefillRows = 0;
     long prefillPairs = 0;
+    int firstTokens = 0;
     long oldestNanos = 0;
     int decodeRows = 0;
     long decodePairs = 0;
+    for (Collection<Sequence> some : List.of(running, waiting)) {
+      for (Sequence sequence : some) {
+        if (sequence.generated() == 0) {
+          long arrived = sequence.arrivedNanos();
+          oldestNanos = firstTokens == 0 || arrived - oldestNanos < 0 ? arrived : oldestNanos;
+          firstTokens++;
+        }
+      }
+    }
     for (Sequence sequence : running) {
       long pairs = RaggedBatch.pairs(sequence.computed(), sequence.pending());
       if (sequence.prefilling()) {
-        oldestNanos = older(prompts, oldestNanos, sequence);
         prompts++;
         prefillRows += sequence.pending();
         prefillPairs += pairs;
@@ -88,19 +97,12 @@ final class Scheduler {
       }
     }
     for (Sequence sequence : waiting) {
-      oldestNanos = older(prompts, oldestNanos, sequence);
       prompts++;
       prefillRows += sequence.pending();
       prefillPairs += RaggedBatch.pairs(0, sequence.pending());
     }
-    return new Demand(prompts, prefillRows, prefillPairs, oldestNanos, decodeRows, decodePairs);
-  }
-
-  /** The earlier of two arrivals; nanoTime may be negative, so none has no value of its own. */
-  private static long older(int prompts, long oldestNanos, Sequence sequence) {
-    return prompts == 0 || sequence.arrivedNanos() - oldestNanos < 0
-        ? sequence.arrivedNanos()
-        : oldestNanos;
+    return new Demand(
+        prompts, prefillRows, prefillPairs, firstTokens, oldestNanos, decodeRows, decodePairs);
   }
 
   /** The passes of the next step, one for each weight version in use, what is recorded apart where that saves memory. */

@@ -23,6 +23,7 @@ final class Sequence {
   private final GenerationRequest request;
   private final TokenListener listener;
   private final WeightSet weights;
+  private final boolean mayRecord;
   private final long arrivedNanos = System.nanoTime();
   private @Nullable Prospect prospect;
   private int[] tokens;
@@ -41,10 +42,17 @@ final class Sequence {
   private final List<Recorded> recorded = new ArrayList<>();
   private int cachedTokens = -1;
 
-  Sequence(GenerationRequest request, TokenListener listener, WeightSet weights) {
+  /**
+   * A request that begins.
+   *
+   * @param mayRecord whether its activations may be kept, if it is for that itself
+   */
+  Sequence(
+      GenerationRequest request, TokenListener listener, WeightSet weights, boolean mayRecord) {
     this.request = request;
     this.listener = listener;
     this.weights = weights;
+    this.mayRecord = mayRecord;
     this.tokens = Arrays.copyOf(
         request.prompt(), request.prompt().length + Math.min(request.maxTokens(), 64));
     this.length = request.prompt().length;
@@ -93,7 +101,7 @@ final class Sequence {
 
   /** Whether what is computed next is to be recorded. */
   boolean recording() {
-    return prefilling() && request.recording() == Recording.KEEP;
+    return prefilling() && mayRecord && request.recording() == Recording.KEEP;
   }
 
   boolean prefilling() {

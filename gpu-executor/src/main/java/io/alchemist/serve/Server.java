@@ -17,7 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,7 +38,7 @@ public final class Server implements AutoCloseable {
   private final @Nullable Retention retention;
   private final int contextTokens;
   private final Set<Integer> endOfTurn;
-  private final Consumer<Turn> onTurn;
+  private final BiConsumer<GenerationRequest, Turn> onTurn;
   private final Map<String, Sequence> byId = new HashMap<>();
   private long promptTokens;
   private long cachedTokens;
@@ -49,7 +49,7 @@ public final class Server implements AutoCloseable {
    *
    * @param retention told of each request, and asked what it is worth; null where nothing is learnt
    * @param endOfTurn tokens that end a completion
-   * @param onTurn told of each turn when it has ended, whatever the reason
+   * @param onTurn told of each request and its turn when it has ended, whatever the reason
    */
   public Server(
       Ops ops,
@@ -62,7 +62,7 @@ public final class Server implements AutoCloseable {
       @Nullable Retention retention,
       SchedulerConfig config,
       Set<Integer> endOfTurn,
-      Consumer<Turn> onTurn) {
+      BiConsumer<GenerationRequest, Turn> onTurn) {
     this.kv = kv;
     this.tree = tree;
     this.store = store;
@@ -129,20 +129,19 @@ public final class Server implements AutoCloseable {
    *
    * @throws RequestException when too many wait, or its id is in use
    */
-  public void submit(GenerationRequest asked, TokenListener listener) {
-    GenerationRequest request = mayRecord(asked) ? asked : asked.unrecorded();
+  public void submit(GenerationRequest request, TokenListener listener) {
     if (byId.containsKey(request.id())) {
       throw RequestException.invalid(
           "id", "A request '" + request.id() + "' is being served already.");
     }
     WeightSet weights = store.pinLive();
     try {
-      Sequence sequence = new Sequence(request, listener, weights);
+      Sequence sequence = new Sequence(request, listener, weights, mayRecord(request));
       scheduler.add(sequence);
       byId.put(request.id(), sequence);
       // Who wants nothing kept is not learnt from either. Who is merely not recorded may share with
       // others who are.
-      if (retention != null && asked.recording() == Recording.KEEP) {
+      if (retention != null && request.recording() == Recording.KEEP) {
         sequence.expect(retention.expect(request.id(), request.traits(), request.prompt().length));
       }
     } catch (RequestException e) {
@@ -151,9 +150,9 @@ public final class Server implements AutoCloseable {
     }
   }
 
-  private boolean mayRecord(GenerationRequest asked) {
+  private boolean mayRecord(GenerationRequest request) {
     // Where there is no room for activations at all, steps need not be cut for their sake.
-    return recorder.canRecord() && (retention == null || retention.mayRecord(asked.id()));
+    return recorder.canRecord() && (retention == null || retention.mayRecord(request.id()));
   }
 
   /** Ends a request early; does nothing when it has ended. */
@@ -296,7 +295,7 @@ public final class Server implements AutoCloseable {
     }
     store.unpin(sequence.weights());
     Turn turn = sequence.turn(finish);
-    onTurn.accept(turn);
+    onTurn.accept(sequence.request(), turn);
     try {
       sequence.listener().onEnd(turn, error);
     } catch (RuntimeException e) {

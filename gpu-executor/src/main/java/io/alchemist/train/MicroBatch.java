@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Which rows one backward pass has: the union of its examples' paths through the prefix tree. Stretches that were logged are
- * one row per token however many examples share them; all others are rows of their own.
+ * one row per token however many examples share them, and where the log is looked at so are beginnings that were not logged;
+ * all others are rows of their own.
  *
  * <p>Rows are ordered: first those that predict (each example from the last prompt token on), then prompt tokens whose
  * activations are not there ("holes"); these two are <em>new</em>, to be forwarded. Then what was logged, the shorter stretches first.
@@ -28,11 +29,12 @@ import org.jspecify.annotations.Nullable;
  * @param ids token of each row
  * @param positions position of each row in its sequence
  * @param predicting a run for each example
- * @param holes a run for each stretch to be forwarded again
+ * @param holes a run for each stretch to be forwarded again, shared or not
  * @param logged the logged stretches
  * @param lossRows rows with a weight, each a predicting one
  * @param targets the token that each loss row predicts
  * @param lossWeights the weight of each loss row
+ * @param reusedTokens prompt tokens whose forward is reused, counted once per example
  */
 @SuppressWarnings("ArrayRecordComponent") // one writer, one reader, never compared
 record MicroBatch(
@@ -47,7 +49,8 @@ record MicroBatch(
     List<LoggedStretch> logged,
     int[] lossRows,
     int[] targets,
-    float[] lossWeights) {
+    float[] lossWeights,
+    int reusedTokens) {
 
   /**
    * Consecutive positions of one path in consecutive rows.
@@ -73,7 +76,7 @@ record MicroBatch(
   /**
    * Lays out the rows.
    *
-   * @param coverages what the tree has of each example's prompt; null recomputes all of it
+   * @param coverages what the tree has of each example's prompt; null recomputes all of it, for this example alone
    */
   static MicroBatch plan(List<TrainingExample> examples, List<@Nullable Coverage> coverages) {
     return plan(examples, coverages, run -> true);
@@ -94,10 +97,13 @@ record MicroBatch(
           .filter(run -> run.logged() != null && worthReading.test(run.logged()))
           .toList());
     }
-    return layOut(examples, runs);
+    return layOut(examples, coverages, runs);
   }
 
-  private static MicroBatch layOut(List<TrainingExample> examples, List<List<Covered>> covered) {
+  private static MicroBatch layOut(
+      List<TrainingExample> examples,
+      List<@Nullable Coverage> coverages,
+      List<List<Covered>> covered) {
     Layout layout = new Layout();
     int[][] paths = new int[examples.size()][];
     List<Run> predicting = new ArrayList<>();
@@ -111,22 +117,24 @@ record MicroBatch(
 
     List<Run> holes = new ArrayList<>();
     for (int e = 0; e < examples.size(); e++) {
-      int next = 0;
-      for (Covered run : covered.get(e)) {
-        if (run.from() > next) {
-          holes.add(layout.run(examples.get(e), paths[e], next, run.from()));
+      TrainingExample example = examples.get(e);
+      boolean shares = e > 0 && coverages.get(e) != null && coverages.get(e - 1) != null;
+      for (Hole hole : Hole.of(example, covered.get(e))) {
+        int own =
+            shares ? hole.sharedEnd(example, examples.get(e - 1), covered.get(e - 1)) : hole.from();
+        if (own > hole.from()) {
+          System.arraycopy(paths[e - 1], hole.from(), paths[e], hole.from(), own - hole.from());
         }
-        next = run.from() + run.count();
-      }
-      int end = examples.get(e).firstPredicting();
-      if (end > next) {
-        holes.add(layout.run(examples.get(e), paths[e], next, end));
+        if (hole.to() > own) {
+          holes.add(layout.run(example, paths[e], own, hole.to()));
+        }
       }
     }
     int newRows = layout.rows;
 
     List<LoggedStretch> logged = layout.logged(examples, covered, paths);
-    return layout.finish(examples, newRows, predictingRows, predicting, holes, logged);
+    int reused = covered.stream().flatMap(List::stream).mapToInt(Covered::count).sum();
+    return layout.finish(examples, newRows, predictingRows, predicting, holes, logged, reused);
   }
 
   /** What one layer forward has to do. */
@@ -164,15 +172,10 @@ record MicroBatch(
     return coverage.runs().stream().filter(run -> run.logged() != null).toList();
   }
 
-  /** Prompt tokens whose forward is reused, counted once per example. */
-  int reusedTokens() {
-    int prompts = examples.stream().mapToInt(TrainingExample::firstPredicting).sum();
-    return prompts - recomputedTokens();
-  }
-
-  /** Prompt tokens that are forwarded again. */
+  /** Prompt tokens that are forwarded again, counted once per example. */
   int recomputedTokens() {
-    return newRows - predictingRows;
+    int prompts = examples.stream().mapToInt(TrainingExample::firstPredicting).sum();
+    return prompts - reusedTokens;
   }
 
   /** Rows handed out so far, and what they hold. */
@@ -252,7 +255,8 @@ record MicroBatch(
         int predictingRows,
         List<Run> predicting,
         List<Run> holes,
-        List<LoggedStretch> logged) {
+        List<LoggedStretch> logged,
+        int reusedTokens) {
       int[] lossRows = new int[predictingRows];
       int[] targets = new int[predictingRows];
       float[] weights = new float[predictingRows];
@@ -282,7 +286,8 @@ record MicroBatch(
           logged,
           Arrays.copyOf(lossRows, losses),
           Arrays.copyOf(targets, losses),
-          Arrays.copyOf(weights, losses));
+          Arrays.copyOf(weights, losses),
+          reusedTokens);
     }
   }
 }

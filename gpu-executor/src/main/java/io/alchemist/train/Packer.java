@@ -41,11 +41,16 @@ final class Packer {
     sorted.sort(Comparator.comparingLong(versionOf)
         .thenComparing(TrainingExample::tokens, Arrays::compare)
         .thenComparing(TrainingExample::id));
-    sorted.forEach(example -> left.add(new Left(example, Joined.NOTHING)));
+    sorted.forEach(example -> left.add(new Left(example, Joined.NOTHING, null)));
   }
 
-  /** An example that waits, and what of its gradient is in the sum already. */
-  private record Left(TrainingExample example, Joined joined) {}
+  /** An example that waits; what of its gradient is in the sum already, and at which version that was taken if it has begun. */
+  private record Left(TrainingExample example, Joined joined, @Nullable Long begunAt) {}
+
+  private long versionOf(Left waiting) {
+    Long begunAt = waiting.begunAt;
+    return begunAt == null ? versionOf.applyAsLong(waiting.example) : begunAt;
+  }
 
   /**
    * Examples of one pass.
@@ -77,20 +82,22 @@ final class Packer {
   /** The next examples, at least one. */
   Pack next() {
     Joined joined = left.element().joined;
-    long version = versionOf.applyAsLong(left.element().example);
+    long version = versionOf(left.element());
     List<TrainingExample> examples = new ArrayList<>();
     List<@Nullable Coverage> coverages = new ArrayList<>();
     Map<Stretch, Integer> shared = new HashMap<>();
     int rows = 0;
     while (!left.isEmpty() && left.element().joined.equals(joined)) {
       TrainingExample example = left.element().example;
-      if (versionOf.applyAsLong(example) != version) {
+      if (versionOf(left.element()) != version) {
         break;
       }
       Coverage coverage = reuse.looksAtLog()
           ? tree.cover(version, example.tokens(), example.firstPredicting())
           : null;
-      int more = example.inputLength() - sharedTokens(coverage, shared);
+      int more = example.inputLength()
+          - sharedTokens(coverage, shared)
+          - sharedHoles(example, coverage, examples, coverages);
       if (rows > 0 && rows + more > maxRows) {
         if (coverage != null) {
           coverage.close();
@@ -109,17 +116,33 @@ final class Packer {
   }
 
   /**
-   * Puts the examples of a pass that broke off back to the front.
+   * Puts the examples of a pass that broke off back to the front, to be taken at the same version, which the caller keeps at hand.
    *
    * @param joined what of their gradient is in the sum already
    */
   void again(Pack pack, Joined joined) {
     List<TrainingExample> reversed = new ArrayList<>(pack.examples());
     Collections.reverse(reversed);
-    reversed.forEach(example -> left.addFirst(new Left(example, joined)));
+    reversed.forEach(example -> left.addFirst(new Left(example, joined, pack.version())));
   }
 
-  /** Tokens that have a row already; a stretch may go on where another example that shares it ended. */
+  /** Tokens that were not logged and have a row of the last of the examples already; see {@link MicroBatch}. */
+  private static int sharedHoles(
+      TrainingExample example,
+      @Nullable Coverage coverage,
+      List<TrainingExample> examples,
+      List<@Nullable Coverage> coverages) {
+    int last = examples.size() - 1;
+    if (last < 0 || coverage == null || coverages.get(last) == null) {
+      return 0;
+    }
+    List<Covered> loggedOfLast = MicroBatch.loggedRuns(coverages.get(last));
+    return Hole.of(example, MicroBatch.loggedRuns(coverage)).stream()
+        .mapToInt(hole -> hole.sharedEnd(example, examples.get(last), loggedOfLast) - hole.from())
+        .sum();
+  }
+
+  /** Logged tokens that have a row already; a stretch may go on where another example that shares it ended. */
   private static int sharedTokens(@Nullable Coverage coverage, Map<Stretch, Integer> shared) {
     int tokens = 0;
     for (Covered run : MicroBatch.loggedRuns(coverage)) {

@@ -15,15 +15,19 @@ import io.alchemist.model.BackwardNeeds;
 import io.alchemist.model.CrossEntropy;
 import io.alchemist.model.SavePlan;
 import io.alchemist.model.Transformer;
+import io.alchemist.tensor.DType;
 import io.alchemist.tensor.DeviceMemoryException;
+import io.alchemist.tensor.HostBuffer;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.RaggedBatch;
+import io.alchemist.tensor.Tensor;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.WeightSet;
 import io.alchemist.weights.WeightStore;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
@@ -55,6 +59,10 @@ public final class Trainer implements AutoCloseable {
   private static final int WEIGHT_SLICE_ROWS = 1024;
 
   private static final int[] CALIBRATION_TOKENS = {32, 32, 96, 256, 768};
+  /** Sizes of copies from the host, by which the link is measured: of a few rows of a field, and of many. */
+  private static final int[] LINK_ELEMENTS = {1 << 12, 1 << 16, 1 << 20};
+
+  private static final int LINK_COPIES = 3;
   /** What a pass of calibration counts for, once it is over, beside those that follow. */
   private static final double COLD_SHARE = 0.05;
 
@@ -198,14 +206,15 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Learns what the parts of a pass cost, from gradients of made-up examples that are thrown away, longer ones as long as time is
-   * left. Before anything else is submitted; what is trained later refines it.
+   * Learns what the parts of a pass cost: the link to the host from a few copies, the rest from gradients of made-up examples that
+   * are thrown away, longer ones as long as time is left. Before anything else is submitted; what is trained later refines it.
    *
    * @param limitNanos about how long it may take; a pass that has begun is broken off then
    * @param zeros where the gradients go
    */
   public void calibrate(long limitNanos, GradientSum zeros) {
     long start = System.nanoTime();
+    measureLink();
     int longest = Math.min(config.microBatchTokens(), model.config().maxPositions()) - 1;
     for (int tokens : CALIBRATION_TOKENS) {
       int length = Math.min(tokens, longest);
@@ -230,6 +239,21 @@ public final class Trainer implements AutoCloseable {
       // The next one is longer by more than that.
       if (length == longest || 4 * (System.nanoTime() - start) > limitNanos) {
         return;
+      }
+    }
+  }
+
+  private void measureLink() {
+    for (int elements : LINK_ELEMENTS) {
+      try (HostBuffer from = ops.hostBuffer((long) Float.BYTES * elements);
+          Tensor to = scope.allocate("probe of the link", DType.F32, 1, elements)) {
+        // The first time the memory is touched, which is no matter of the link.
+        ops.copies().upload(from, 0, to, ops.fence()).await();
+        for (int i = 0; i < LINK_COPIES; i++) {
+          long start = System.nanoTime();
+          ops.copies().upload(from, 0, to, ops.fence()).await();
+          costs.observeLoad(from.sizeBytes(), System.nanoTime() - start);
+        }
       }
     }
   }
@@ -297,23 +321,26 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  @Override
-  public void close() {
-    IllegalStateException closed =
-        new IllegalStateException("The engine was closed before this training job ran");
+  /** Ends all jobs, with an error for those who wait for them. Their sums may hold a part of a gradient. */
+  public void abort(RuntimeException why) {
     // Those who wait are told first, whatever giving the memory back runs into.
     Job running = current;
     current = null;
     if (running != null) {
-      running.done.completeExceptionally(closed);
+      running.done.completeExceptionally(why);
     }
     for (Job job : queue) {
-      job.done.completeExceptionally(closed);
+      job.done.completeExceptionally(why);
     }
     queue.clear();
     if (running != null) {
       running.abandon();
     }
+  }
+
+  @Override
+  public void close() {
+    abort(new IllegalStateException("The engine was closed before this training job ran"));
     loader.shutdown();
     crossEntropy.close();
     scope.close();
@@ -335,6 +362,9 @@ public final class Trainer implements AutoCloseable {
     private @Nullable MemoryScope passScope;
     private @Nullable WeightSet weights;
     private @Nullable PassGradient gradient;
+    /** Of passes that broke off and begin again; pinned until the job ends. */
+    private final List<WeightSet> begun = new ArrayList<>();
+
     private boolean hasAdded;
 
     Job(GradientJob job) {
@@ -361,6 +391,12 @@ public final class Trainer implements AutoCloseable {
         Packer.Pack again = pack;
         PassGradient.Joined joined =
             gradient == null ? PassGradient.Joined.NOTHING : gradient.joined();
+        if (weights != null) {
+          // The rest of the gradient must be taken at the same version, so that may not go
+          // meanwhile.
+          begun.add(weights);
+          weights = null;
+        }
         abandonPass();
         tree.forgetHostCopy(e.logged());
         if (again != null) {
@@ -491,10 +527,18 @@ public final class Trainer implements AutoCloseable {
         LOG.debug("A failed pass left memory behind, which its scope has freed", e);
         passScope = null;
         release();
+      } finally {
+        unpinBegun();
       }
     }
 
+    private void unpinBegun() {
+      begun.forEach(store::unpin);
+      begun.clear();
+    }
+
     GradientReport finish() {
+      unpinBegun();
       return report.withTimes(forwardNanos, backwardNanos, predictedNanos);
     }
 
@@ -511,7 +555,10 @@ public final class Trainer implements AutoCloseable {
   /** The rows of a pass, and what of the host it reads. */
   private record Planned(MicroBatch batch, List<LoggedRows> logged, SavePlanner.Choice choice) {}
 
-  /** Reads from the host what is worth it: all of it by the planner's choice, or nothing where computing is faster. */
+  /**
+   * Reads from the host what is worth it: all of it by the planner's choice, or nothing where computing is faster and the rows
+   * fit, of which there may be more: stretches that examples share are rows of each of them if they are not next to each other.
+   */
   private Planned plan(Packer.Pack pack, SavePlan own) {
     Planned all = planned(MicroBatch.plan(pack.examples(), pack.coverages()), own);
     if (Double.isNaN(all.choice().seconds())
@@ -520,7 +567,8 @@ public final class Trainer implements AutoCloseable {
     }
     Planned deviceOnly = planned(
         MicroBatch.plan(pack.examples(), pack.coverages(), logged -> logged.slab() != null), own);
-    return deviceOnly.choice().seconds() < all.choice().seconds() ? deviceOnly : all;
+    boolean fits = deviceOnly.batch().rows() <= config.microBatchTokens();
+    return fits && deviceOnly.choice().seconds() < all.choice().seconds() ? deviceOnly : all;
   }
 
   private Planned planned(MicroBatch batch, SavePlan own) {

@@ -13,9 +13,12 @@ import io.alchemist.model.Activations;
 import io.alchemist.model.Activations.Field;
 import io.alchemist.model.BackwardNeeds;
 import io.alchemist.model.SavePlan;
+import io.alchemist.weights.LinearLayer;
+import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.RopeConfig;
+import io.alchemist.weights.Trainable;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
@@ -23,6 +26,8 @@ import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class SavePlannerTest {
   /** Llama-3.1-8B's layers, of which four. */
@@ -40,6 +45,7 @@ class SavePlannerTest {
 
   private final CostModel costs = new CostModel(MODEL);
   private final Random random = new Random(1);
+  private BlockLayout layout;
   private SavePlanner planner;
 
   @BeforeEach
@@ -47,12 +53,12 @@ class SavePlannerTest {
     int[] rowBytes = Arrays.stream(Field.values())
         .mapToInt(field -> (int) field.bytesPerRow(MODEL))
         .toArray();
-    planner = new SavePlanner(
-        costs,
-        MODEL,
-        new BlockLayout(rowBytes, MODEL.kvDim() * 4),
-        BackwardNeeds.ofLayers(MODEL, Set.copyOf(ParameterId.ofModel(MODEL))),
-        PART_ROWS);
+    layout = new BlockLayout(rowBytes, MODEL.kvDim() * 4);
+    planner = planner(BackwardNeeds.ofLayers(MODEL, Set.copyOf(ParameterId.ofModel(MODEL))));
+  }
+
+  private SavePlanner planner(List<BackwardNeeds> needs) {
+    return new SavePlanner(costs, MODEL, layout, needs, PART_ROWS);
   }
 
   private void learnCompute() {
@@ -138,6 +144,41 @@ class SavePlannerTest {
         assertThat(chosen).isLessThanOrEqualTo(chooseForHostCopy(plan).seconds() * 1.001);
       }
     }
+  }
+
+  /** With some adapters alone, what one plan keeps of the first layer is nothing that another could be loaded by. */
+  @ParameterizedTest
+  @EnumSource(
+      value = LinearLayer.class,
+      names = {"O", "DOWN", "GATE", "Q"})
+  void stretchesRecordedByDifferentPlansAreReadTogether(LinearLayer trained) {
+    learnCompute();
+    learnLink(1e12);
+    Trainable adapter = new Trainable.Adapter(new LoraSpec(8, 16, Set.of(trained)), 1);
+    List<BackwardNeeds> needs =
+        BackwardNeeds.ofLayers(MODEL, Set.copyOf(adapter.parameters(MODEL)));
+    SavePlanner partial = planner(needs);
+    List<Set<Field>> wanted = BackwardNeeds.promptFields(needs);
+    for (SavePlan one : SavePlan.values()) {
+      for (SavePlan other : SavePlan.values()) {
+        Choice choice = partial.choose(new Pass(
+            NEW,
+            NEW,
+            LOSS,
+            ALL,
+            LAST,
+            SavePlan.A,
+            List.of(recordedBy(one, wanted, 0), recordedBy(other, wanted, ROWS / 2))));
+        assertThat(choice.seconds()).isPositive().isFinite();
+      }
+    }
+  }
+
+  private static LoggedRows recordedBy(SavePlan plan, List<Set<Field>> wanted, int from) {
+    int[] fields =
+        wanted.stream().mapToInt(layer -> FieldMask.of(plan.fields(layer))).toArray();
+    int count = ROWS / 2 - 1;
+    return new LoggedRows(LoggedFixture.onHost(from, count, fields), from, count, null, 1 + from);
   }
 
   @Test

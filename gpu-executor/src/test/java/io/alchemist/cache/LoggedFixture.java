@@ -9,11 +9,16 @@ public final class LoggedFixture {
 
   /** With a host copy of the given fields in every layer, and nothing on the device. */
   public static Logged onHost(int from, int count, int layers, int fields) {
-    @Nullable Slab none = null;
-    Logged logged = new Logged(from, count, none, 0);
     int[] masks = new int[layers];
     Arrays.fill(masks, fields);
-    logged.hostCopy(new long[layers], masks, 0);
+    return onHost(from, count, masks);
+  }
+
+  /** Likewise with the given fields of each layer. */
+  public static Logged onHost(int from, int count, int[] fields) {
+    @Nullable Slab none = null;
+    Logged logged = new Logged(from, count, none, 0);
+    logged.hostCopy(new long[fields.length], fields, 0);
     return logged;
   }
 }

@@ -39,7 +39,7 @@ class MoverTest {
   private void complete(Mover m) {
     await().atMost(Duration.ofSeconds(20)).until(() -> {
       device.runCopies();
-      m.poll();
+      m.poll(true);
       return m.stats().queued() == 0;
     });
   }
@@ -109,6 +109,30 @@ class MoverTest {
     assertThat(tree.stats().lostHostCopies()).isEqualTo(1);
     assertThat(tree.stats().segments()).isZero();
     assertThat(cache.host.usedBytes()).isZero();
+  }
+
+  @Test
+  void whatTheHostHasDroppedStaysOnTheDevice() {
+    int[] gone = range(0, 8);
+    int[] there = range(20, 8);
+    cache.insert(1, gone);
+    cache.insert(1, there);
+    mover.offload(logged(gone));
+    mover.offload(logged(there));
+    complete(mover);
+    long copied = tree.uncopiedActivationBytes();
+    cache.host.remove(logged(gone).hostBlockId(LAYERS - 1));
+
+    assertThat(tree.evictCopied(Long.MAX_VALUE)).isEqualTo(8L * 4 * LAYERS);
+    assertThat(logged(there).slab()).isNull();
+    assertThat(logged(gone).slab()).isNotNull();
+    assertThat(logged(gone).onHost()).isFalse();
+    assertThat(tree.stats().lostHostCopies()).isEqualTo(1);
+    assertThat(tree.uncopiedActivationBytes()).isEqualTo(copied + 8L * 4 * LAYERS);
+    // It can be copied once more.
+    assertThat(mover.offload(logged(gone))).isTrue();
+    complete(mover);
+    assertThat(logged(gone).onHost()).isTrue();
   }
 
   @Test
@@ -183,7 +207,7 @@ class MoverTest {
     cache.insert(1, tokens);
     device.outOfHostMemory = true;
     mover.offload(logged(tokens));
-    mover.poll();
+    mover.poll(true);
     assertThat(mover.stats().queued()).isZero();
     assertThat(mover.stats().failed()).isEqualTo(1);
     assertThat(logged(tokens).slab()).isNotNull();
@@ -198,7 +222,7 @@ class MoverTest {
       assertThat(m.stats().queued()).isEqualTo(1);
       await().until(() -> {
         other.device.runCopies();
-        m.poll();
+        m.poll(true);
         return m.stats().queued() == 0;
       });
       assertThat(m.stats().refused()).isEqualTo(1);
@@ -209,9 +233,33 @@ class MoverTest {
       assertThat(m.stats().queued()).isEqualTo(1);
       await().until(() -> {
         other.device.runCopies();
-        m.poll();
+        m.poll(true);
         return m.stats().queued() == 0;
       });
+    }
+  }
+
+  @Test
+  void whatHasNotBegunIsLetGoWhileAPromptWaits() {
+    cache.insert(1, range(0, 8));
+    cache.insert(1, range(20, 8));
+    try (Mover m = mover(cache, 1)) { // one layer at a time
+      m.offload(logged(range(0, 8)));
+      m.offload(logged(range(20, 8)));
+      assertThat(m.stats().queued()).isEqualTo(2);
+      m.poll(false);
+      assertThat(m.stats().queued()).isEqualTo(1);
+      assertThat(m.pins()).hasSize(1);
+      await().until(() -> {
+        device.runCopies();
+        m.poll(false);
+        return m.stats().bytesInFlight() == 0;
+      });
+      assertThat(device.queuedCopies()).as("no further layer begins").isZero();
+      complete(m);
+      assertThat(logged(range(0, 8)).onHost()).isTrue();
+      assertThat(logged(range(20, 8)).onHost()).isFalse();
+      assertThat(m.stats().failed() + m.stats().refused()).isZero();
     }
   }
 
@@ -290,7 +338,7 @@ class MoverTest {
     assertThat(stuck.stats().queued()).isEqualTo(1);
     // Once the copies have run after all, the rest is given back.
     device.runCopies();
-    stuck.poll();
+    stuck.poll(true);
     assertThat(stuck.stats().queued()).isZero();
     assertThat(device.openBuffers).hasValue(0);
   }

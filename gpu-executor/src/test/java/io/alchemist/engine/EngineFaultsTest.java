@@ -407,6 +407,31 @@ class EngineFaultsTest {
     }
   }
 
+  /** As when the engine's loop gives up: nobody waits for ever. */
+  @Test
+  void whoeverWaitsForTrainingIsToldThatItHasEnded() {
+    EngineConfig config = TestEngines.config(
+        TestEngines.learning(TestEngines.adapter(LinearLayer.values())),
+        TestEngines.roomyCache(),
+        64);
+    try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
+      List<CompletableFuture<?>> waiting = Engine.await(engine.inspect(e -> {
+        Learner learner = Objects.requireNonNull(e.learner());
+        List<CompletableFuture<?>> all = new ArrayList<>();
+        all.add(learner.gradient(examples(3), Reuse.NONE));
+        all.add(learner.gradient(examples(2), Reuse.LOGGED));
+        learner.trainer().runSlice();
+        learner.trainer().runSlice();
+        learner.abort("The engine has stopped, says the test.");
+        return all;
+      }));
+      assertThat(waiting).allSatisfy(one -> assertThatThrownBy(() -> Engine.await(one))
+          .hasStackTraceContaining("The engine has stopped, says the test."));
+      assertThat(Engine.await(engine.status()).trainingJobs()).isZero();
+      assertServes(engine);
+    }
+  }
+
   @Test
   void aGradientThatIsNotFiniteChangesNothing() {
     try (Engine engine = TestEngines.learning()) {

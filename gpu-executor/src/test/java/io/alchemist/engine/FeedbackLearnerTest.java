@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.alchemist.activation.RetentionStats;
 import io.alchemist.metrics.Metrics;
+import io.alchemist.serve.AnsweredTurn;
 import io.alchemist.serve.Feedback;
 import io.alchemist.serve.FeedbackSink;
 import io.alchemist.serve.FinishReason;
@@ -47,7 +48,8 @@ class FeedbackLearnerTest {
       new Metrics());
   private final Kept kept = new Kept();
   private final FeedbackLearner learner = new FeedbackLearner(engine, model, kept, STEPS);
-  private final TextEngine text = new TextEngine(engine, model, learner);
+  private final List<AnsweredTurn> answered = new CopyOnWriteArrayList<>();
+  private final TextEngine text = new TextEngine(engine, model, learner, answered::add);
   private int requests;
 
   private static LearningConfig learning() {
@@ -136,6 +138,18 @@ class FeedbackLearnerTest {
     assertThat(Engine.await(engine.liveVersion())).isEqualTo(1);
   }
 
+  @Test
+  void nothingIsKeptOfWhoAsksForThat() {
+    String asked = ask(QUESTION, Recording.KEEP).id();
+    String unkept = ask(QUESTION, Recording.SKIP).id();
+    assertThat(answered).extracting(AnsweredTurn::kept).containsExactly(true, false);
+    assertThat(engine.turns().find(asked)).isPresent();
+    assertThat(engine.turns().find(unkept)).isEmpty();
+    feedback(
+        new Feedback("late", unkept, Feedback.Kind.CORRECTION, null, "At nine.", null, null, 0));
+    assertThat(Engine.await(engine.status()).trainingJobs()).isZero();
+  }
+
   private void feedback(Feedback feedback) {
     Engine.await(learner.append(feedback).toCompletableFuture());
   }
@@ -143,6 +157,10 @@ class FeedbackLearnerTest {
   private record Said(String id, String text) {}
 
   private Said ask(String question) {
+    return ask(question, Recording.KEEP);
+  }
+
+  private Said ask(String question, Recording recording) {
     CompletableFuture<Said> said = new CompletableFuture<>();
     String id = "turn-" + requests++;
     StringBuilder answer = new StringBuilder();
@@ -153,7 +171,7 @@ class FeedbackLearnerTest {
         List.of(),
         0,
         null,
-        Recording.KEEP);
+        recording);
     text.complete(id, request, new TextListener() {
       @Override
       public void onText(String more, List<TokenInfo> tokens) {

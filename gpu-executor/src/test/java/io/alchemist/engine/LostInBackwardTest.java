@@ -52,6 +52,11 @@ class LostInBackwardTest {
     }
 
     @Override
+    public boolean has(long id) {
+      return tier.has(id);
+    }
+
+    @Override
     public void remove(long id) {
       tier.remove(id);
     }

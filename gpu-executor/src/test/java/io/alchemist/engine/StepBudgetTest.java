@@ -12,8 +12,8 @@ import org.junit.jupiter.api.Test;
 
 class StepBudgetTest {
   private static final long MILLI = 1_000_000;
-  private static final Demand NOTHING = new Demand(0, 0, 0, 0, 0, 0);
-  private static final Demand DECODING = new Demand(0, 0, 0, 0, 1, 10);
+  private static final Demand NOTHING = new Demand(0, 0, 0, 0, 0, 0, 0);
+  private static final Demand DECODING = new Demand(0, 0, 0, 0, 0, 1, 10);
 
   /** 500 ms for the first token, 50 ms for the next, training waits two seconds. */
   private final StepBudget budget = new StepBudget(new LatencyTargets(500, 50, 2_000));
@@ -44,7 +44,7 @@ class StepBudgetTest {
 
   /** One prompt with so many tokens left, which came at that time. */
   private Demand prompt(int rows, double arrivedMillis) {
-    return new Demand(1, rows, 0, at(arrivedMillis), 0, 0);
+    return new Demand(1, rows, 0, 1, at(arrivedMillis), 0, 0);
   }
 
   @Test
@@ -147,8 +147,8 @@ class StepBudgetTest {
       budget.ended("a" + i);
     }
     token("a", 1_000, 10 + 2 + 0.1);
-    Demand few = new Demand(0, 0, 0, 0, 1, 100); // 13 ms
-    Demand many = new Demand(0, 0, 0, 0, 12, 1_000); // 44 ms
+    Demand few = new Demand(0, 0, 0, 0, 0, 1, 100); // 13 ms
+    Demand many = new Demand(0, 0, 0, 0, 0, 12, 1_000); // 44 ms
     assertThat(allows(300, few, 1_000)).as("30 + 13 of 50 ms").isTrue();
     assertThat(allows(30, many, 1_000)).as("3 + 44 of 50 ms").isTrue();
     assertThat(allows(100, many, 1_000)).as("10 + 44 of 50 ms").isFalse();

@@ -192,12 +192,12 @@ class PackerTest {
         example("a", 1, LoggedPrompts.range(10, 16), 90, 91),
         example("b", 1, LoggedPrompts.range(10, 16), 7));
     assertThat(batch.predictingRows()).as("the last prompt token predicts").isEqualTo(3);
-    assertThat(batch.holes()).hasSize(2).allMatch(run -> run.from() == 0 && run.count() == 6);
-    assertThat(batch.newRows()).isEqualTo(3 + 12);
+    assertThat(batch.holes()).hasSize(1).allMatch(run -> run.from() == 0 && run.count() == 6);
+    assertThat(batch.newRows()).as("both have the hole").isEqualTo(3 + 6);
     assertThat(batch.logged()).hasSize(1);
     assertThat(batch.logged().get(0).run().from()).isEqualTo(6);
     assertThat(batch.logged().get(0).run().count()).isEqualTo(9);
-    assertThat(batch.rows()).isEqualTo(3 + 12 + 9);
+    assertThat(batch.rows()).isEqualTo(3 + 6 + 9);
     assertThat(batch.recomputedTokens()).isEqualTo(12);
     assertThat(batch.reusedTokens()).isEqualTo(18);
     assertPathsAreRight(batch);
@@ -216,6 +216,41 @@ class PackerTest {
     assertThat(batch.predictingRows()).isEqualTo(4);
     assertThat(batch.newRows()).isEqualTo(4);
     assertThat(batch.rows()).isEqualTo(4 + 8 + 8 + 6);
+    assertPathsAreRight(batch);
+  }
+
+  @Test
+  void promptsThatWereNotLoggedShareTheRowsOfTheirBeginning() {
+    int[] shared = LoggedPrompts.range(10, 10);
+    TrainingExample left = example("l", 1, concat(shared, LoggedPrompts.range(40, 7)), 1);
+    TrainingExample right = example("r", 1, concat(shared, LoggedPrompts.range(60, 5)), 2);
+    MicroBatch batch = plan(right, left);
+    assertThat(batch.holes()).extracting(Run::from).containsExactly(0, 10);
+    assertThat(batch.newRows()).isEqualTo(2 + 16 + 4);
+    assertThat(batch.recomputedTokens()).as("of each").isEqualTo(16 + 14);
+    assertThat(batch.reusedTokens()).isZero();
+    assertPathsAreRight(batch);
+
+    assertThat(packs(packer(22, Reuse.LOGGED, left, right))).containsExactly(List.of("l", "r"));
+    assertThat(packs(packer(21, Reuse.LOGGED, left, right)))
+        .containsExactly(List.of("l"), List.of("r"));
+    assertThat(packs(packer(22, Reuse.NONE, left, right)))
+        .as("a trainer that looks at no log")
+        .containsExactly(List.of("l"), List.of("r"));
+  }
+
+  /** A conversation's next turn has the answer before in its prompt. */
+  @Test
+  void theNextTurnHasTheRowsOfTheOneBefore() {
+    int[] first = LoggedPrompts.range(10, 8);
+    int[] answered = concat(first, new int[] {90, 91, 92});
+    TrainingExample one = example("1", 1, first, 90, 91, 92);
+    TrainingExample two = example("2", 1, concat(answered, LoggedPrompts.range(50, 5)), 7);
+    MicroBatch batch = plan(one, two);
+    // Of the first turn 7 rows and 3 that predict; the next sees these, and has 5 of its own and 1
+    // that predicts.
+    assertThat(batch.predictingRows()).isEqualTo(3 + 1);
+    assertThat(batch.newRows()).isEqualTo(4 + 7 + 5);
     assertPathsAreRight(batch);
   }
 

@@ -94,7 +94,7 @@ public final class ContinualLearning implements AutoCloseable {
           fleet,
           model,
           optimizer,
-          new EventPoster(events, metrics, observer));
+          new EventPoster(events, new JobMetrics(metrics, fleet), observer));
       rounds.open();
       fleet.awaitReady(
           AlchemistConf.MIN_EXECUTORS.in(conf),

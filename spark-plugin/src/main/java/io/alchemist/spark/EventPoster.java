@@ -2,8 +2,6 @@ package io.alchemist.spark;
 
 import io.alchemist.feedback.RoundRecord;
 import io.alchemist.feedback.VersionRecord;
-import io.alchemist.metrics.Gauge;
-import io.alchemist.metrics.Metrics;
 import io.alchemist.spark.rounds.Audit;
 import io.alchemist.spark.rounds.RoundObserver;
 import io.alchemist.spark.rounds.RoundTimes;
@@ -12,22 +10,12 @@ import io.alchemist.spark.rounds.RoundTimes;
 final class EventPoster implements RoundObserver {
   private final JobEvents events;
   private final RoundObserver next;
-  private final Gauge gradientError;
-  private final Gauge gradientCosine;
+  private final JobMetrics metrics;
 
-  EventPoster(JobEvents events, Metrics metrics, RoundObserver next) {
+  EventPoster(JobEvents events, JobMetrics metrics, RoundObserver next) {
     this.events = events;
+    this.metrics = metrics;
     this.next = next;
-    this.gradientError = metrics
-        .gauges(
-            "alchemist_reuse_gradient_relative_error",
-            "Relative difference of the last audited round's gradient from logged activations to the recomputed one.")
-        .labels();
-    this.gradientCosine = metrics
-        .gauges(
-            "alchemist_reuse_gradient_cosine",
-            "Cosine of the angle between the last audited round's gradient and the recomputed one.")
-        .labels();
   }
 
   @Override
@@ -44,14 +32,14 @@ final class EventPoster implements RoundObserver {
   @Override
   public void ended(RoundRecord round, RoundTimes times) {
     events.round(round, times);
+    metrics.round(round);
     next.ended(round, times);
   }
 
   @Override
   public void audited(Audit audit) {
     events.audited(audit);
-    gradientError.set(audit.relativeError());
-    gradientCosine.set(audit.cosine());
+    metrics.audited(audit);
     next.audited(audit);
   }
 }

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.alchemist.feedback.RoundRecord;
 import io.alchemist.feedback.Table;
 import io.alchemist.feedback.Txn;
+import io.alchemist.spark.rounds.Audit;
 import io.alchemist.spark.rounds.RoundObserver;
 import io.alchemist.spark.rounds.RoundTimes;
 import java.net.URI;
@@ -69,9 +70,12 @@ public final class ScalaUserJobTest extends AnyFunSuite {
     TrieMap<Long, RoundRecord> rounds = new TrieMap<>();
     Function1<RoundRecord, BoxedUnit> onRound =
         FunctionConverters.asScalaFromConsumer(round -> rounds.put(round.round(), round));
+    TrieMap<Long, Audit> audits = new TrieMap<>();
     SparkSession spark = JobSession.start(
         directory,
         Map.of(
+            "spark.alchemist.reuse.auditFraction",
+            1,
             "spark.alchemist.turns.interval",
             "200ms",
             "spark.alchemist.round.interval",
@@ -81,7 +85,7 @@ public final class ScalaUserJobTest extends AnyFunSuite {
             "spark.alchemist.train.stepsPerRound",
             6));
     try {
-      ContinualLearning job = ContinualLearning.start(spark, observer(onRound));
+      ContinualLearning job = ContinualLearning.start(spark, observer(onRound, audits));
       String address = job.address();
       try (job) {
         Answer first = ask(address);
@@ -106,6 +110,12 @@ public final class ScalaUserJobTest extends AnyFunSuite {
         assertThat(round.toVersion()).isGreaterThan(version);
         assertThat(round.reusedTokens()).isPositive();
         assertThat(versions(job).contains(newer)).isTrue();
+
+        await().until(() -> audits.contains(round.round()));
+        Audit audit = audits.apply(round.round());
+        assertThat(audit.reusedTokens()).isPositive();
+        assertThat(audit.relativeError()).isLessThan(1e-5);
+        assertThat(audit.cosine()).isGreaterThan(0.99999);
       }
       assertThat(spark.sparkContext().isStopped()).as("the session goes on").isFalse();
       assertThat(spark.range(3).count()).isEqualTo(3);
@@ -136,7 +146,8 @@ public final class ScalaUserJobTest extends AnyFunSuite {
     job.tables().append(Table.FEEDBACK, List.of(row), new Txn("test-" + id, 1));
   }
 
-  private static RoundObserver observer(Function1<RoundRecord, BoxedUnit> onRound) {
+  private static RoundObserver observer(
+      Function1<RoundRecord, BoxedUnit> onRound, TrieMap<Long, Audit> audits) {
     return new RoundObserver() {
       @Override
       public void reached(Step step, String queryId, long batchId) {}
@@ -144,6 +155,11 @@ public final class ScalaUserJobTest extends AnyFunSuite {
       @Override
       public void ended(RoundRecord round, RoundTimes times) {
         onRound.apply(round);
+      }
+
+      @Override
+      public void audited(Audit audit) {
+        audits.put(audit.round(), audit);
       }
     };
   }

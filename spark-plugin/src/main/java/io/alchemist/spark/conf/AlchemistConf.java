@@ -36,29 +36,31 @@ public final class AlchemistConf {
           PREFIX + "warehouse",
           "alchemist-warehouse",
           "Where the tables, the adapters and the stream's checkpoint lie: a path or URI that driver and executors share."));
-  public static final ConfEntry<Integer> MIN_EXECUTORS = add(
-      ConfEntry.integer(
-          PREFIX + "executors.min",
-          1,
-          1,
-          "The job begins when so many executors serve, and fails when they don't within executors.startTimeout."));
+  public static final ConfEntry<Integer> MIN_EXECUTORS = add(ConfEntry.integer(
+      PREFIX + "executors.min",
+      1,
+      1,
+      "The job begins when so many executors serve. It fails at once when an executor's engine can't start, and when too few"
+          + " serve within executors.startTimeout."));
   public static final ConfEntry<Long> START_TIMEOUT = add(ConfEntry.millis(
       PREFIX + "executors.startTimeout",
       "5min",
       "How long executors may take to load the model and report."));
-  public static final ConfEntry<Long> DRAIN_TIMEOUT = add(ConfEntry.millis(
-      PREFIX + "executors.drainTimeout",
-      "30s",
-      "How long answers under way may go on when an executor or the job stops."));
+  public static final ConfEntry<Long> DRAIN_TIMEOUT = add(
+      ConfEntry.millis(
+          PREFIX + "executors.drainTimeout",
+          "30s",
+          "How long answers under way may go on when an executor stops, and the round under way when the job does. At the job's end"
+              + " the router waits half a minute for its own first, so an end takes up to about two minutes."));
 
   // ---- memory and threads of an executor's engine
 
-  public static final ConfEntry<Integer> THREADS = add(
-      ConfEntry.integer(
-          PREFIX + "engine.threads",
-          0,
-          0,
-          "CPU threads of an executor's engine; 0 takes the executor's cores. Spark's tasks share them."));
+  public static final ConfEntry<Integer> THREADS = add(ConfEntry.integer(
+      PREFIX + "engine.threads",
+      0,
+      0,
+      "CPU threads of an executor's engine, which Spark's tasks share. 0 takes spark.executor.cores; where that isn't set, 1 on"
+          + " YARN and Kubernetes as Spark does, else all that the machine has."));
   public static final ConfEntry<Long> DEVICE_MEMORY = add(ConfEntry.bytes(
       PREFIX + "memory.device",
       "1g",
@@ -82,12 +84,13 @@ public final class AlchemistConf {
       "",
       "Address that an executor's API server binds; empty for the address by which Spark knows the executor. There is no"
           + " authentication: only the router needs to reach it."));
-  public static final ConfEntry<Integer> SERVE_PORT = add(ConfEntry.integer(
-      PREFIX + "serve.port",
-      0,
-      0,
-      MAX_PORT,
-      "Port of an executor's API server; 0 takes any free one."));
+  public static final ConfEntry<Integer> SERVE_PORT = add(
+      ConfEntry.integer(
+          PREFIX + "serve.port",
+          0,
+          0,
+          MAX_PORT,
+          "Port of an executor's API server; 0 takes any free one. With a fixed port there can be one executor per host."));
   public static final ConfEntry<Long> FIRST_TOKEN_TARGET = add(ConfEntry.millis(
       PREFIX + "serve.firstTokenTarget",
       "500ms",
@@ -110,13 +113,13 @@ public final class AlchemistConf {
           + " only where just those reach it who may ask."));
   public static final ConfEntry<Integer> ROUTER_PORT = add(ConfEntry.integer(
       PREFIX + "router.port", 8080, 0, MAX_PORT, "Port of the router; 0 takes any free one."));
-  public static final ConfEntry<Long> TURN_INTERVAL = add(
-      ConfEntry.millis(
-          PREFIX + "turns.interval",
-          "2s",
-          10,
-          "How often the driver fetches answered turns and posted feedback from the executors and commits them. A turn is in"
-              + " its table, and a posted feedback confirmed, after about this time and that of a commit."));
+  public static final ConfEntry<Long> TURN_INTERVAL = add(ConfEntry.millis(
+      PREFIX + "turns.interval",
+      "2s",
+      10,
+      "How often the driver fetches answered turns and posted feedback from the executors and commits them. A turn is in"
+          + " its table, and a posted feedback confirmed, after about this time and that of a commit. A poster waits half a minute at"
+          + " most, so keep it well below."));
 
   // ---- feedback
 
@@ -126,11 +129,12 @@ public final class AlchemistConf {
       "How long feedback waits for its turn to become known before it goes to quarantine."));
   public static final ConfEntry<Integer> FEEDBACK_MAX_WAITING = add(ConfEntry.integer(
       PREFIX + "feedback.maxWaiting", 10_000, 0, "Most feedback that waits for its turn."));
-  public static final ConfEntry<Integer> FEEDBACK_MAX_CHARS = add(ConfEntry.integer(
-      PREFIX + "feedback.maxChars",
-      32_768,
-      1,
-      "Longest text of a feedback, in characters; longer ones go to quarantine."));
+  public static final ConfEntry<Integer> FEEDBACK_MAX_CHARS = add(
+      ConfEntry.integer(
+          PREFIX + "feedback.maxChars",
+          32_768,
+          1,
+          "Longest text of a feedback, in characters; longer ones go to quarantine, also those posted over HTTP, which takes more."));
 
   // ---- training
 
@@ -184,12 +188,13 @@ public final class AlchemistConf {
       "",
       "A JSON-lines file of examples that a new version must not get worse at, each {\"messages\": [...], \"answer\":"
           + " \"...\"}; empty for none."));
-  public static final ConfEntry<Double> GATE_HOLDOUT = add(ConfEntry.number(
-      PREFIX + "gate.holdoutFraction",
-      0,
-      0,
-      0.5,
-      "Share of conversations whose feedback is never trained but kept for the gate."));
+  public static final ConfEntry<Double> GATE_HOLDOUT = add(
+      ConfEntry.number(
+          PREFIX + "gate.holdoutFraction",
+          0,
+          0,
+          0.5,
+          "Share of conversations whose feedback is never trained but kept for the gate, at most 0.5."));
   public static final ConfEntry<Integer> GATE_MAX_EXAMPLES = add(ConfEntry.integer(
       PREFIX + "gate.maxExamples",
       64,
@@ -225,7 +230,7 @@ public final class AlchemistConf {
           0,
           1,
           "Share of requests whose activations are recorded at all, chosen by a hash of their ids. Of these, when memory is short,"
-              + " those are kept on which feedback is most to be expected. A request with \"store\": false never is."));
+              + " those are kept on which feedback is most to be expected. Of a request with \"store\": false nothing is, in no table either."));
 
   private AlchemistConf() {}
 

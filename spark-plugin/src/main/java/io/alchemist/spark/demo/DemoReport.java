@@ -60,6 +60,7 @@ public record DemoReport(
   static final double MOST_BEFORE = 0.2;
   static final double LEAST_AFTER = 0.8;
   static final double MOST_FORGOTTEN = 0.1;
+  static final double MOST_GRADIENT_ERROR = 1e-5;
   /** Of the difference of two shares: 0.8 - 0.7 is more than 0.1. */
   static final double ROUNDING = 1e-9;
 
@@ -115,6 +116,10 @@ public record DemoReport(
       missed.add("Accuracy on what has not changed fell from " + percent(accuracyOtherBefore)
           + " to " + percent(accuracyOtherAfter) + ", by more than " + percent(MOST_FORGOTTEN)
           + ".");
+    }
+    if (gradientError > MOST_GRADIENT_ERROR) {
+      missed.add("A gradient from what serving left was " + number(gradientError, "%.1e")
+          + " off the recomputed one, more than " + number(MOST_GRADIENT_ERROR, "%.0e") + ".");
     }
     return missed;
   }
@@ -177,7 +182,8 @@ public record DemoReport(
         "Users",
         users.answers() + " answers, " + users.posted() + " pieces of feedback posted, "
             + users.appended() + " rows written, " + users.failures() + " requests failed");
-    lines.put("Prompt tokens reused", percent(reusedPromptTokenShare));
+    lines.put(
+        "Prompt tokens reused", percent(reusedPromptTokenShare) + " in the first step of a round");
     lines.put(
         "Training speed",
         number(trainTokensPerSecondReuse, "%.0f") + " tokens/s from what serving left, "

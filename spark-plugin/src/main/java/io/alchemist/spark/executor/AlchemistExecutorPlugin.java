@@ -111,9 +111,12 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
   private static int cores(SparkConf conf) {
     String master = conf.get("spark.master", "");
     int all = Runtime.getRuntime().availableProcessors();
-    return master.startsWith("local[") || master.equals("local")
-        ? all
-        : conf.getInt("spark.executor.cores", all);
+    if (master.startsWith("local[") || master.equals("local")) {
+      return all;
+    }
+    // What Spark takes where nothing is set.
+    boolean one = master.startsWith("yarn") || master.startsWith("k8s");
+    return conf.getInt("spark.executor.cores", one ? 1 : all);
   }
 
   /** The driver may not be listening yet. */

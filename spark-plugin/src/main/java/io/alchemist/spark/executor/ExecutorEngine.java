@@ -12,6 +12,7 @@ import io.alchemist.engine.LoadedModel;
 import io.alchemist.engine.TextEngine;
 import io.alchemist.http.ApiConfig;
 import io.alchemist.http.ApiServer;
+import io.alchemist.metrics.Counter;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.model.SavePlan;
 import io.alchemist.serve.AnsweredTurn;
@@ -49,6 +50,7 @@ public final class ExecutorEngine implements AutoCloseable {
   private final Engine engine;
   private final Outbox outbox;
   private final ApiServer server;
+  private final Counter droppedTurns;
   private final long drainMillis;
   private final RecentTimes firstToken = new RecentTimes();
   private final RecentTimes perToken = new RecentTimes();
@@ -70,6 +72,9 @@ public final class ExecutorEngine implements AutoCloseable {
     this.model = LoadedModel.open(Path.of(AlchemistConf.MODEL.in(conf)));
     try {
       Metrics metrics = new Metrics();
+      this.droppedTurns = metrics.counter(
+          "alchemist_dropped_turns_total",
+          "Answered turns that will never be in their table: the driver did not fetch them in time.");
       this.engine = engine(conf, model, cores, hostTiers, metrics);
       try {
         Engine.await(engine.calibrate());
@@ -168,7 +173,10 @@ public final class ExecutorEngine implements AutoCloseable {
       perToken.add(turn.perTokenNanos());
     }
     answers.incrementAndGet();
-    outbox.add(ServedTurn.of(turn));
+    if (turn.kept()) {
+      outbox.add(ServedTurn.of(turn));
+      droppedTurns.advanceTo(outbox.droppedTurns());
+    }
   }
 
   /** The engine. */

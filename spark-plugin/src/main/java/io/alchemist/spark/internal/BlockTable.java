@@ -242,6 +242,13 @@ final class BlockTable {
     }
   }
 
+  boolean has(long id) {
+    synchronized (lock) {
+      // Not by find, which would count as a use.
+      return memory.containsKey(id) || disk.containsKey(id);
+    }
+  }
+
   boolean isInMemory(Block block) {
     synchronized (lock) {
       return block.inMemory;

@@ -31,7 +31,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Thread-safe. {@link #put} and {@link #get} may wait for a disk and for Spark; nothing else does but {@link #close}. What
  * {@link #remove} drops, and what Spark drops, is given back a moment later by a thread of the tier's own, and counts until then.
- * For the order of locks see the package.
+ * The one lock of its own is {@link BlockTable}'s, inside of which Spark is never called.
  *
  * <p>Longer than most classes by the ways in which putting and reading can go wrong. What is where is in {@link BlockTable}.
  */
@@ -337,6 +337,11 @@ public final class SparkHostTier implements HostTier {
   }
 
   // ---- dropping
+
+  @Override
+  public boolean has(long id) {
+    return table.has(id);
+  }
 
   @Override
   public void remove(long id) {

@@ -146,7 +146,9 @@ final class TrainingRound implements BatchHandler {
       observer.reached(Step.DECIDED, queryId, batchId);
       outcome.heldOut.forEach(gate::hold);
       follow(round, batch, outcome.times);
-      audit(round, examples, outcome);
+      if (examples != null && isAudited(round.round())) {
+        tryToAudit(round, examples, outcome);
+      }
     }
   }
 
@@ -363,20 +365,31 @@ final class TrainingRound implements BatchHandler {
     observer.ended(round, times);
   }
 
-  private void audit(RoundRecord round, RoundJobs.@Nullable Examples examples, Outcome outcome) {
-    GradientPart first = outcome.first;
-    if (examples == null || first == null || !isAudited(round.round())) {
+  private void tryToAudit(RoundRecord round, RoundJobs.Examples examples, Outcome outcome) {
+    try {
+      audit(round, examples, outcome);
+    } catch (Exception e) { // Spark throws checked ones that it doesn't declare
+      if (e instanceof InterruptedException) {
+        Thread.currentThread().interrupt();
+      }
+      LOG.warn("Round {} could not be audited; it stands all the same", round.round(), e);
+    }
+  }
+
+  private void audit(RoundRecord round, RoundJobs.Examples examples, Outcome outcome) {
+    if (outcome.first == null) {
       return;
     }
     // The base of this round is not live any more, but at hand: gradients are taken at it by its
-    // number. Both are taken now; which comes first alternates, so that neither has the advantage
-    // of what ran before.
+    // number. Both are taken now, at the same versions: publishing this round's may have ended one
+    // that was still at hand when it was trained. Which comes first alternates, so that neither has
+    // the advantage of what ran before.
     boolean reuseFirst = round.round() % 2 == 0;
     GradientPart one = again(examples, round, outcome, reuseFirst ? Reuse.LOGGED : Reuse.NONE);
     GradientPart two = again(examples, round, outcome, reuseFirst ? Reuse.NONE : Reuse.LOGGED);
     GradientPart reused = reuseFirst ? one : two;
     GradientPart recomputed = reuseFirst ? two : one;
-    HostGradient trained = first.gradient(config.model(), config.lora());
+    HostGradient logged = reused.gradient(config.model(), config.lora());
     HostGradient exact = recomputed.gradient(config.model(), config.lora());
     observer.audited(new Audit(
         round.round(),
@@ -384,8 +397,8 @@ final class TrainingRound implements BatchHandler {
         reused.report().reusedTokens(),
         reused.report().busyNanos() / 1e9,
         recomputed.report().busyNanos() / 1e9,
-        trained.relativeError(exact),
-        trained.cosine(exact)));
+        logged.relativeError(exact),
+        logged.cosine(exact)));
   }
 
   private GradientPart again(
@@ -393,9 +406,9 @@ final class TrainingRound implements BatchHandler {
     return jobs.gradientAsServed(examples, round.fromVersion(), outcome.baseAdapter, reuse);
   }
 
-  /** Spread evenly over the rounds. */
+  /** The first one, and from then on spread evenly. */
   private boolean isAudited(long round) {
     double fraction = config.auditFraction();
-    return Math.floor(round * fraction) > Math.floor((round - 1) * fraction);
+    return Math.floor((round - 1) * fraction) > Math.floor((round - 2) * fraction);
   }
 }

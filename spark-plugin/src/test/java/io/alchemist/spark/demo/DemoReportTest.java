@@ -72,10 +72,22 @@ class DemoReportTest {
         .asString()
         .contains("97.0 % to 80.0 %");
     assertThat(report(Double.NaN, 0.98, 0.97, Double.NaN).shortfalls()).hasSize(2);
+    assertThat(report(0.02, 0.98, 0.97, 0.95, 3e-4).shortfalls())
+        .singleElement()
+        .asString()
+        .contains("3.0e-04 off the recomputed one, more than 1e-05");
+    assertThat(report(0.02, 0.98, 0.97, 0.95, Double.NaN).shortfalls())
+        .as("no round was audited")
+        .isEmpty();
   }
 
   private static DemoReport report(
       double before, double after, double otherBefore, double otherAfter) {
+    return report(before, after, otherBefore, otherAfter, 1e-7);
+  }
+
+  private static DemoReport report(
+      double before, double after, double otherBefore, double otherAfter, double gradientError) {
     Map<String, Long> peaks = new LinkedHashMap<>();
     peaks.put("device", 4L << 20);
     peaks.put("host memory", 2L << 20);
@@ -92,7 +104,7 @@ class DemoReportTest {
         0.91,
         2_000,
         Double.NaN,
-        1e-7,
+        gradientError,
         12.345678,
         50,
         4,

@@ -21,7 +21,7 @@ class MappingTest {
   void aTurnKeepsWhatItHas(FinishReason finish) {
     Turn turn = new Turn("id", 3, PROMPT, COMPLETION, LOG_PROBS, 2, finish, 1_000);
     ServedTurn served =
-        ServedTurn.of(new AnsweredTurn(turn, "conversation", "me", "why?", "so", 9, 9));
+        ServedTurn.of(new AnsweredTurn(turn, "conversation", "me", "why?", "so", 9, 9, true));
     assertThat(served)
         .isEqualTo(new ServedTurn(
             "id",
@@ -42,7 +42,7 @@ class MappingTest {
   @Test
   void aTurnOfTokensHasNoQuestion() {
     Turn turn = new Turn("id", 3, PROMPT, COMPLETION, LOG_PROBS, 0, FinishReason.STOP, 1);
-    ServedTurn served = ServedTurn.of(new AnsweredTurn(turn, "c", null, null, "so", 1, 0));
+    ServedTurn served = ServedTurn.of(new AnsweredTurn(turn, "c", null, null, "so", 1, 0, true));
     assertThat(served.user()).isNull();
     assertThat(served.promptText()).isNull();
   }

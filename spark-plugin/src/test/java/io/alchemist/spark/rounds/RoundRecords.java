@@ -7,22 +7,22 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Rounds as a table has them. They end tomorrow, after whatever a test does itself. */
-final class RoundRecords {
+public final class RoundRecords {
   private RoundRecords() {}
 
   /** A round that trained nothing and held out some feedback. */
-  static RoundRecord round(
+  public static RoundRecord round(
       String query, long batch, long round, @Nullable Long candidate, List<String> heldOut) {
     return record(query, batch, round, candidate, candidate, heldOut);
   }
 
   /** A round that trained version {@code candidate}, which went live. */
-  static RoundRecord live(long batch, long candidate) {
+  public static RoundRecord live(long batch, long candidate) {
     return record("q", batch, batch + 1, candidate, candidate, List.of());
   }
 
   /** A round that trained version {@code candidate}, which the gate refused. */
-  static RoundRecord rejected(long batch, long candidate) {
+  public static RoundRecord rejected(long batch, long candidate) {
     return record("q", batch, batch + 1, null, candidate, List.of());
   }
 
