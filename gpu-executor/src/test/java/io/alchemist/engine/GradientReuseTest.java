@@ -462,6 +462,40 @@ class GradientReuseTest {
     }
   }
 
+  /** As in the steps of a round at new weights: nothing is logged, but much is in common. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whatExamplesHaveInCommonIsForwardedOnce(boolean whole) {
+    Trainable trainable =
+        whole ? new Trainable.WholeModel() : TestEngines.adapter(LinearLayer.values());
+    EngineConfig config =
+        TestEngines.config(TestEngines.learning(trainable), TestEngines.roomyCache(), 64);
+    try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
+      int[] system = TestEngines.tokens(3, 30);
+      List<TrainingExample> examples = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        int[] prompt = TestEngines.concat(system, TestEngines.tokens(10 + i, 5 + i));
+        int[] answer = TestEngines.tokens(20 + i, 4);
+        examples.add(TrainingExample.completion("e" + i, prompt, answer, TrainingExample.LIVE));
+        // The same conversation's next turn: its prompt has the answer, whose rows predict.
+        examples.add(TrainingExample.completion(
+            "next" + i,
+            TestEngines.concat(TestEngines.concat(prompt, answer), TestEngines.tokens(30 + i, 6)),
+            TestEngines.tokens(40 + i, 3),
+            TrainingExample.LIVE));
+      }
+      examples.add(TrainingExample.completion(
+          "same", examples.get(0).tokens(), TestEngines.tokens(50, 2), TrainingExample.LIVE));
+      Gradients shared = Gradients.of(engine, examples, Reuse.LOGGED);
+      Gradients separate = Gradients.of(engine, examples, Reuse.NONE);
+      assertThat(shared.report().reusedTokens()).isZero();
+      assertThat(shared.report().recomputedTokens())
+          .isEqualTo(separate.report().recomputedTokens());
+      assertThat(shared.report().rows()).isLessThan(separate.report().rows() / 2);
+      shared.assertEquals(separate);
+    }
+  }
+
   @Test
   void promptsThatGoOnFromEachOtherFitTheMicroBatch() {
     // Each prompt is the one before and some more, so that what they share grows from example to
