@@ -7,7 +7,6 @@ import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.LoraSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -340,7 +339,10 @@ public final class BenchCommand {
           new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(figures)
               + "\n");
     } catch (IOException e) {
-      throw new UncheckedIOException("The figures can't be written to " + json, e);
+      throw new IllegalArgumentException(
+          "The figures can't be written to " + json + " (" + e
+              + "). Name a file that may be written, in a directory that exists.",
+          e);
     }
   }
 }
