@@ -13,7 +13,6 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
@@ -22,7 +21,6 @@ import org.junit.jupiter.api.Test;
 
 /** docs/metrics.md is written by this test, and compared with what a driver and an executor tell when asked. */
 class MetricsPageTest {
-  private static final Path FILE = Path.of("..", "docs", "metrics.md");
   private static final String HELP = "# HELP ";
   private static final String TYPE = "# TYPE ";
 
@@ -51,14 +49,7 @@ class MetricsPageTest {
 
         """
             + table(ofAnExecutor());
-    if (Boolean.getBoolean("alchemist.update-docs")) {
-      Files.writeString(FILE, page);
-    }
-    assertThat(FILE)
-        .as("docs/metrics.md is stale. Write it anew with: mvn -pl spark-plugin -am test"
-            + " -Dtest=MetricsPageTest -Dsurefire.failIfNoSpecifiedTests=false"
-            + " -Dalchemist.update-docs=true")
-        .hasContent(page);
+    GeneratedPage.check("metrics.md", page, MetricsPageTest.class);
   }
 
   private static Map<String, String> ofTheDriver() throws Exception {

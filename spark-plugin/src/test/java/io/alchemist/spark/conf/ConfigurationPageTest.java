@@ -2,25 +2,14 @@ package io.alchemist.spark.conf;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.alchemist.spark.GeneratedPage;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
 class ConfigurationPageTest {
-  private static final Path FILE = Path.of("..", "docs", "configuration.md");
-
   @Test
   void thePageSaysWhatTheCodeSays() throws IOException {
-    String page = ConfigurationPage.text();
-    if (Boolean.getBoolean("alchemist.update-docs")) {
-      Files.writeString(FILE, page);
-    }
-    assertThat(FILE)
-        .as("docs/configuration.md is stale. Write it anew with: mvn -pl spark-plugin -am test"
-            + " -Dtest=ConfigurationPageTest -Dsurefire.failIfNoSpecifiedTests=false"
-            + " -Dalchemist.update-docs=true")
-        .hasContent(page);
+    GeneratedPage.check("configuration.md", ConfigurationPage.text(), ConfigurationPageTest.class);
   }
 
   @Test
