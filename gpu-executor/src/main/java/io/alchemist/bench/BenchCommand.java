@@ -98,6 +98,11 @@ public final class BenchCommand {
               defaultValue = "2000")
           double patienceMillis,
       @Option(
+              names = "--training-share",
+              description = "The most of the time that training takes while answers are computed.",
+              defaultValue = "0.1")
+          double trainingShare,
+      @Option(
               names = "--length-scale",
               description = "Prompts and answers are so many times as long as in the trace.",
               defaultValue = "0.25")
@@ -114,7 +119,7 @@ public final class BenchCommand {
     PrintWriter err = spec.commandLine().getErr();
     ColocateBench.Options options = new ColocateBench.Options(
         Shapes.D512.config(),
-        new LatencyTargets(firstTokenMillis, perTokenMillis, patienceMillis),
+        new LatencyTargets(firstTokenMillis, perTokenMillis, patienceMillis, trainingShare),
         lengthScale,
         microBatchTokens,
         cores(threads),

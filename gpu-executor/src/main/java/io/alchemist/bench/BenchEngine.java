@@ -41,7 +41,7 @@ final class BenchEngine {
         cache,
         scheduler,
         targets,
-        new LearningConfig(trainable, OptimizerConfig.forAdapter(1e-4f), trainer),
+        new LearningConfig(trainable, OptimizerConfig.withRate(1e-4f), trainer),
         keptVersions,
         KEPT_TURNS,
         Set.of());

@@ -46,6 +46,16 @@ final class Replay {
     return perToken.percentile(share) * 1e3;
   }
 
+  /** The mean of the slowest, a share of all. */
+  double slowestFirstTokensMillis(double share) {
+    return firstToken.meanOfLargest(share) * 1e3;
+  }
+
+  /** Likewise, of the times per token. */
+  double slowestPerTokenMillis(double share) {
+    return perToken.meanOfLargest(share) * 1e3;
+  }
+
   /** Requests a second that met both targets. */
   double goodput() {
     return inTime / wall;

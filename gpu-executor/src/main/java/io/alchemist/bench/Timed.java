@@ -31,6 +31,17 @@ final class Timed {
     return sorted.get(below) + (rank - below) * (sorted.get(above) - sorted.get(below));
   }
 
+  /** The mean of the largest values, a share of all: a tail that a single one says less about than about a percentile. */
+  double meanOfLargest(double share) {
+    int from = (int) (seconds.size() * (1 - share));
+    return seconds.stream()
+        .sorted()
+        .skip(Math.min(from, seconds.size() - 1))
+        .mapToDouble(Double::doubleValue)
+        .average()
+        .orElseThrow();
+  }
+
   /** The median of this over that of another, run by run: pairs taken together see the same machine. */
   double medianRatioTo(Timed other) {
     Timed ratios = new Timed();

@@ -5,6 +5,7 @@ import io.alchemist.engine.FeedbackLearner;
 import io.alchemist.engine.LearningConfig;
 import io.alchemist.engine.LoadedModel;
 import io.alchemist.engine.TextEngine;
+import io.alchemist.files.HuggingFaceCheckpoint;
 import io.alchemist.files.PeftDirectory;
 import io.alchemist.http.ApiConfig;
 import io.alchemist.http.ApiServer;
@@ -22,8 +23,10 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -42,6 +45,8 @@ final class ServeCommand implements Callable<Integer> {
   private static final int MAX_LOGITS = 8 << 20;
   private static final int MAX_JOBS = 8;
   private static final long SEED = 1;
+  private static final String ADAPTER_RATE = "0.003";
+  private static final String MODEL_RATE = "0.0003";
 
   @Mixin
   private ModelOptions options;
@@ -63,8 +68,18 @@ final class ServeCommand implements Callable<Integer> {
       description = "Learns from corrections and thumbs up as they come, with a LoRA adapter.")
   private boolean learn;
 
-  @Option(names = "--learning-rate", description = "Of the adapter. Default: ${DEFAULT-VALUE}.")
-  private float learningRate = 3e-3f;
+  @Option(
+      names = "--whole-model",
+      description =
+          "With --learn: trains all weights instead of an adapter, in a second copy that is"
+              + " swapped in with each update.")
+  private boolean wholeModel;
+
+  @Option(
+      names = "--learning-rate",
+      description =
+          "Default: " + ADAPTER_RATE + " for an adapter, " + MODEL_RATE + " for the whole model.")
+  private @Nullable Float learningRate;
 
   @Option(
       names = "--steps",
@@ -86,6 +101,13 @@ final class ServeCommand implements Callable<Integer> {
       description =
           "With --learn: when stopped, saves the adapter here as PEFT does; DIR must not exist.")
   private @Nullable Path saveAdapter;
+
+  @Option(
+      names = "--save-model",
+      paramLabel = "DIR",
+      description = "With --whole-model: when stopped, saves the model here, as the Hugging Face"
+          + " directory that it was loaded from; DIR must not exist.")
+  private @Nullable Path saveModel;
 
   @Spec
   private CommandSpec spec;
@@ -112,19 +134,27 @@ final class ServeCommand implements Callable<Integer> {
         out.flush();
         engine.drain();
       }
-      if (saveAdapter != null) {
-        PeftDirectory.write(
-            saveAdapter,
-            Engine.await(engine.adapter()),
-            engine.model(),
-            model.checkpoint().path().toAbsolutePath().toString());
-        out.printf("Saved the adapter to %s%n", saveAdapter);
-        out.flush();
-      }
+      save(engine, model, out);
     } finally {
       stopped.countDown();
     }
     return 0;
+  }
+
+  private void save(Engine engine, LoadedModel model, PrintWriter out) {
+    if (saveAdapter != null) {
+      PeftDirectory.write(
+          saveAdapter,
+          Engine.await(engine.adapter()),
+          engine.model(),
+          model.checkpoint().path().toAbsolutePath().toString());
+      out.printf("Saved the adapter to %s%n", saveAdapter);
+    }
+    if (saveModel != null && model.checkpoint() instanceof HuggingFaceCheckpoint original) {
+      original.writeWith(saveModel, Engine.await(engine.trainedModel()));
+      out.printf("Saved the model to %s%n", saveModel);
+    }
+    out.flush();
   }
 
   private FeedbackSink sink(Engine engine, LoadedModel model) throws IOException {
@@ -133,16 +163,12 @@ final class ServeCommand implements Callable<Integer> {
   }
 
   private Engine start(LoadedModel model, Metrics metrics) {
+    checkOptions(model);
     if (!learn) {
-      if (adapter != null || saveAdapter != null) {
-        throw new IllegalArgumentException(
-            "--adapter and --save-adapter go with --learn: without it no adapter is trained.");
-      }
       return options.start(model, null, metrics);
     }
-    if (saveAdapter != null && Files.exists(saveAdapter)) {
-      throw new IllegalArgumentException(saveAdapter
-          + " exists, and an adapter is not written over: name a directory that doesn't.");
+    if (wholeModel) {
+      return options.start(model, learning(model, new Trainable.WholeModel(), MODEL_RATE), metrics);
     }
     if (adapter == null) {
       LoraSpec spec = new LoraSpec(rank, 2f * rank, EnumSet.allOf(LinearLayer.class));
@@ -160,11 +186,44 @@ final class ServeCommand implements Callable<Integer> {
     }
   }
 
+  /** What would come to nothing, or fail only at the end, is refused at the start. */
+  private void checkOptions(LoadedModel model) {
+    boolean ofAdapter = adapter != null || saveAdapter != null;
+    if (!learn && (ofAdapter || wholeModel || saveModel != null)) {
+      throw new IllegalArgumentException(
+          "--adapter, --save-adapter, --whole-model and --save-model go with --learn: without it nothing is trained.");
+    }
+    if (wholeModel && ofAdapter) {
+      throw new IllegalArgumentException(
+          "--whole-model trains all weights and has no adapter: leave --adapter and --save-adapter out, or --whole-model.");
+    }
+    if (!wholeModel && saveModel != null) {
+      throw new IllegalArgumentException(
+          "--save-model goes with --whole-model: without it the model's weights are unchanged. Save the adapter with --save-adapter.");
+    }
+    if (saveModel != null && !(model.checkpoint() instanceof HuggingFaceCheckpoint)) {
+      throw new IllegalArgumentException(
+          "--save-model can't save " + model.checkpoint().path()
+              + ": its tokenizer is not in the form that a Hugging Face directory has. Serve the model from such a directory.");
+    }
+    for (Path target :
+        Stream.of(saveAdapter, saveModel).filter(Objects::nonNull).toList()) {
+      if (Files.exists(target)) {
+        throw new IllegalArgumentException(
+            target + " exists, and is not written over: name a directory that doesn't.");
+      }
+    }
+  }
+
   private LearningConfig learning(LoadedModel model, LoraSpec spec) {
+    return learning(model, new Trainable.Adapter(spec, SEED), ADAPTER_RATE);
+  }
+
+  private LearningConfig learning(LoadedModel model, Trainable trainable, String usualRate) {
     int longest = Math.min(LONGEST_EXAMPLE, model.checkpoint().config().maxPositions());
     return new LearningConfig(
-        new Trainable.Adapter(spec, SEED),
-        OptimizerConfig.forAdapter(learningRate),
+        trainable,
+        OptimizerConfig.withRate(learningRate == null ? Float.parseFloat(usualRate) : learningRate),
         new TrainerConfig(longest, MAX_LOGITS, MAX_JOBS));
   }
 

@@ -3,6 +3,7 @@ package io.alchemist.engine;
 import io.alchemist.model.Activations;
 import io.alchemist.serve.SchedulerConfig;
 import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.Trainable;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +14,7 @@ public final class EngineDefaults {
   private static final int MAX_STEP_TOKENS = 512;
   private static final int MAX_QUEUED = 256;
   /** Adapters are small, and what was served at a kept version is trained on exactly and without its forward pass. */
-  private static final int KEPT_VERSIONS = 24;
+  private static final int KEPT_ADAPTERS = 24;
 
   private static final int KEPT_TURNS = 10_000;
   /** Keys and values of so many tokens for each sequence are plenty, on the whole. */
@@ -33,7 +34,8 @@ public final class EngineDefaults {
       long deviceBytes,
       @Nullable LearningConfig learning,
       Set<Integer> endOfTurn) {
-    return of(model, deviceBytes, learning, KEPT_VERSIONS, endOfTurn);
+    boolean whole = learning != null && learning.trainable() instanceof Trainable.WholeModel;
+    return of(model, deviceBytes, learning, whole ? 0 : KEPT_ADAPTERS, endOfTurn);
   }
 
   /** Likewise, keeping so many versions besides the live one. */

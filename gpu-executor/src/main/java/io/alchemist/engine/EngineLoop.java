@@ -227,7 +227,7 @@ final class EngineLoop implements AutoCloseable {
     return report.rows() > 0;
   }
 
-  /** Slices while they fit; one at most while anything is being served, so that each step is followed by a look. */
+  /** Slices while they fit and nobody calls; a stalled step is tried again after each. */
   private boolean train(Learner ready) {
     boolean any = false;
     while (!closing && ready.isReady() && commands.isEmpty() && (stalled || fits(ready))) {
@@ -239,10 +239,10 @@ final class EngineLoop implements AutoCloseable {
       budget.sliceTook(kind, rows, end, end - start);
       metrics.slice(end - start);
       any = true;
-      if (server.hasWork()) {
+      if (stalled) {
         break;
       }
-      mover.poll(true);
+      mover.poll(!server.hasWork());
     }
     return any;
   }

@@ -33,7 +33,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Learning on one engine: adds gradients up, steps, publishes. Runs in slices, those of a step before those of any job; until a
- * step has ended, whoever asks for the values waits, and whoever would change them or the sum is refused. Engine thread.
+ * step has ended, whoever asks for the values waits, and whoever would change them or the sum is refused. A step for which there is
+ * no memory yet, because requests at the version before last have not ended, waits for these, and meanwhile only jobs with a sum
+ * of their own go on. Engine thread.
  */
 final class Learner implements AutoCloseable {
   private final Ops ops;
@@ -93,22 +95,30 @@ final class Learner implements AutoCloseable {
 
   /** Whether {@link #runSlice} has something to do and would not wait for the host. */
   boolean isReady() {
-    return update != null || trainer.isReady();
+    return readyUpdate() != null
+        || (trainer.isReady() && !(update != null && trainer.addsNextTo(sum)));
+  }
+
+  /** The step whose slice is next, if there is one and it has room. */
+  private @Nullable Update readyUpdate() {
+    return update != null && (update.hasBegun() || trainable.hasRoom(store)) ? update : null;
   }
 
   /** What the next slice does. */
   Slice nextSlice() {
-    return update == null ? trainer.nextSlice() : update.nextSlice();
+    Update next = readyUpdate();
+    return next == null ? trainer.nextSlice() : next.nextSlice();
   }
 
   /** Rows that the next slice computes; of a step, elements. */
   int nextRows() {
-    return update == null ? trainer.rows() : update.nextElements();
+    Update next = readyUpdate();
+    return next == null ? trainer.rows() : next.nextElements();
   }
 
   /** Runs one slice. What fails is told to whoever waits for it. */
   void runSlice() {
-    Update running = update;
+    Update running = readyUpdate();
     if (running == null) {
       trainer.runSlice();
     } else if (running.runSlice()) {
@@ -171,7 +181,8 @@ final class Learner implements AutoCloseable {
 
   /** The gradient of examples alone, in a sum of its own: whatever else is under way or fails has no part in it. */
   CompletableFuture<HostGradient> gradient(List<TrainingExample> examples, Reuse reuse) {
-    GradientSum own = new GradientSum(sum.gradient().zerosLike(ops, scope, "gradient of a job"));
+    GradientSum own =
+        GradientSum.whenWanted(() -> sum.gradient().zerosLike(ops, scope, "gradient of a job"));
     CompletableFuture<GradientReport> report;
     try {
       report = trainer.submit(new GradientJob(examples, reuse, own));

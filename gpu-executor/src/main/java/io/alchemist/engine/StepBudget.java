@@ -18,6 +18,8 @@ import java.util.Map;
  *   <li>Where answers are decoded, a slice runs if by prediction the next token of each is still in time after it: both since
  *       the one before and on the average of the whole answer, so that who was held up by others' prefill catches up first. On the
  *       average, what such a step of prefill takes is held in reserve: training does not use up what the next one will need.
+ *   <li>It takes no more than its share of the time then, and takes that in stretches: with each change between serving and
+ *       training, caches turn cold for both.
  *   <li>For some time after a first token was late, no slice runs beside answers: whoever is held up between two tokens stays longer,
  *       and leaves less to those who come.
  *   <li>After half its patience, training may take a slice between two steps of prefill as well, if by prediction all that
@@ -35,6 +37,9 @@ final class StepBudget {
   /** For so many times the target of a first token training keeps out after one was late. */
   private static final double KEEPS_OUT = 10;
 
+  /** How long training goes on beside answers, as long as the targets allow: it begins when it has credit for this. */
+  private static final double STRETCH_NANOS = 10e6;
+
   private final LatencyTargets targets;
   private final Map<String, Answer> answers = new HashMap<>();
   /** By rows, pairs of query and key, steps: the products' time first. */
@@ -49,6 +54,12 @@ final class StepBudget {
 
   /** Until when training keeps out, because a first token was late. */
   private double lateUntilNanos = Double.NEGATIVE_INFINITY;
+
+  /** What training's share of serving's time comes to, less what it has taken beside answers; two stretches at most. */
+  private double creditNanos;
+
+  /** Whether a stretch of training has begun: the credit was enough for one and is not used up. */
+  private boolean stretching;
 
   private long servingNanos;
   private long trainingNanos;
@@ -77,6 +88,9 @@ final class StepBudget {
   /** Takes note of a step. */
   void stepTook(StepReport step, long nowNanos, long nanos) {
     servingNanos += nanos;
+    double share = targets.trainingShare();
+    creditNanos = Math.min(2 * STRETCH_NANOS, creditNanos + nanos * share / (1 - share));
+    stretching |= creditNanos >= STRETCH_NANOS;
     for (String id : step.tokensFor()) {
       Answer answer = answers.computeIfAbsent(id, first -> new Answer(nowNanos));
       answer.lastNanos = nowNanos;
@@ -97,6 +111,10 @@ final class StepBudget {
   void sliceTook(Slice kind, int rows, long nowNanos, long nanos) {
     trainingNanos += nanos;
     lastSliceNanos = nowNanos;
+    if (!answers.isEmpty()) {
+      creditNanos -= nanos;
+      stretching &= creditNanos > 0;
+    }
     if (rows > 0) {
       model(kind).observe(nanos, rows, 1);
     }
@@ -130,6 +148,9 @@ final class StepBudget {
       return false;
     }
     if (demand.prompts() > 0 && waited <= patience / 2) {
+      return false;
+    }
+    if (!answers.isEmpty() && !stretching) {
       return false;
     }
     double ends = nowNanos + model(kind).predict(rows, 1) + predict(demand);

@@ -35,6 +35,7 @@ final class Update implements Optimizer.Follower, AutoCloseable {
   private final Optimizer.Step step;
   private final PartWalk clearing;
   private final CompletableFuture<TrainingStep> done = new CompletableFuture<>();
+  private boolean begun;
   private @Nullable Throwable failure;
 
   /**
@@ -68,6 +69,11 @@ final class Update implements Optimizer.Follower, AutoCloseable {
     return batch;
   }
 
+  /** Whether it has run a slice, and so taken memory for the new version. */
+  boolean hasBegun() {
+    return begun;
+  }
+
   /** What the next slice does. */
   UpdateKind nextSlice() {
     return isStepping() ? step.nextSlice() : UpdateKind.CLEAR;
@@ -84,6 +90,7 @@ final class Update implements Optimizer.Follower, AutoCloseable {
 
   /** Whether that was the last slice. */
   boolean runSlice() {
+    begun = true;
     if (isStepping()) {
       try {
         step.runSlice();

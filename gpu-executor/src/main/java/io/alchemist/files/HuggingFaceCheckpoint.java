@@ -7,11 +7,13 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * A Hugging Face directory: {@code config.json}, and the weights in {@code model.safetensors} or in the shards that
@@ -29,6 +31,9 @@ public final class HuggingFaceCheckpoint implements Checkpoint {
   private final List<Safetensors> files = new ArrayList<>();
   private final Map<String, StoredTensor> tensors = new LinkedHashMap<>();
   private final TensorReader reader = new TensorReader();
+
+  /** Endings of the files beside the weights that say how to use them. */
+  private static final List<String> DESCRIPTION = List.of(".json", ".jinja", ".txt", ".model");
 
   private HuggingFaceCheckpoint(Path directory) {
     this.directory = directory;
@@ -75,6 +80,54 @@ public final class HuggingFaceCheckpoint implements Checkpoint {
     SafetensorsWriter.write(
         directory.resolve(WHOLE), WeightShapes.of(source.config()), type, source::read);
     HuggingFaceConfig.write(directory, source.config(), type, tokenIds);
+  }
+
+  /**
+   * Writes this model with other weights, float32, as a new directory, which appears under its name only when it is whole and on
+   * disk; the configuration, tokenizer and chat template are this one's.
+   *
+   * @throws ModelFileException when the directory exists already, or a weight is not finite
+   */
+  public void writeWith(Path target, WeightSource weights) {
+    if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+      throw new ModelFileException(
+          target,
+          "it exists already",
+          "a model that was written is never changed, for others may be reading it",
+          "Choose another name, or delete it first");
+    }
+    Path temporary = Temporaries.beside(target);
+    try {
+      Files.createDirectory(temporary);
+      copyDescription(temporary);
+      SafetensorsWriter.write(
+          temporary.resolve(WHOLE), WeightShapes.of(config), StorageType.F32, weights::read);
+      HuggingFaceConfig.writeAs(temporary, directory, StorageType.F32);
+      Temporaries.publish(temporary, target);
+    } catch (IOException e) {
+      throw new UncheckedIOException("Can't write " + target, e);
+    } finally {
+      Temporaries.discard(temporary);
+    }
+  }
+
+  /** Copies what says how to use the weights. */
+  private void copyDescription(Path target) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      for (Path file : files.filter(HuggingFaceCheckpoint::describes).toList()) {
+        Path copy = target.resolve(file.getFileName());
+        Files.copy(file, copy);
+        Temporaries.force(copy);
+      }
+    }
+  }
+
+  private static boolean describes(Path file) {
+    String name = file.getFileName().toString();
+    return Files.isRegularFile(file)
+        && DESCRIPTION.stream().anyMatch(name::endsWith)
+        && !name.equals(INDEX)
+        && !name.equals(HuggingFaceConfig.FILE);
   }
 
   @Override

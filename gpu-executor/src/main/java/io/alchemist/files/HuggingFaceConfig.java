@@ -170,6 +170,14 @@ final class HuggingFaceConfig {
         file, name + " is " + fields.show(name), why, "Choose a model without it");
   }
 
+  /** Writes the configuration of another directory for weights that are stored as a type. */
+  static void writeAs(Path directory, Path original, StorageType type) {
+    ObjectNode json = JsonFields.read(original.resolve(FILE), MAX_BYTES).copy();
+    json.remove("dtype"); // newer versions of the library name it so
+    json.put("torch_dtype", type.torchName());
+    JsonFields.write(directory.resolve(FILE), json);
+  }
+
   /** Writes what describes a model of this shape to the library, which knows both architectures' weights as Llama. */
   static void write(
       Path directory, ModelConfig config, StorageType type, Map<String, Integer> tokenIds) {

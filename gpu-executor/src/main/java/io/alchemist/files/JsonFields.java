@@ -95,6 +95,11 @@ final class JsonFields {
     }
   }
 
+  /** All fields, to be changed. */
+  ObjectNode copy() {
+    return object.deepCopy();
+  }
+
   List<String> names() {
     List<String> names = new ArrayList<>(object.size());
     object.fieldNames().forEachRemaining(names::add);

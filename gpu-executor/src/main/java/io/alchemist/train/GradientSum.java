@@ -2,22 +2,38 @@ package io.alchemist.train;
 
 import io.alchemist.tensor.Ops;
 import io.alchemist.weights.ParameterSet;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A gradient that is being added up over examples, and what it is the sum of. Sums over executors add up likewise. Engine
  * thread.
  */
 public final class GradientSum implements AutoCloseable {
-  private final ParameterSet gradient;
+  private final Supplier<ParameterSet> zeros;
+  private @Nullable ParameterSet gradient;
   private GradientReport report = GradientReport.NOTHING;
+
+  private GradientSum(Supplier<ParameterSet> zeros, @Nullable ParameterSet gradient) {
+    this.zeros = zeros;
+    this.gradient = gradient;
+  }
 
   /** Starts with zeros, which it owns. */
   public GradientSum(ParameterSet zeros) {
-    this.gradient = zeros;
+    this(() -> zeros, zeros);
+  }
+
+  /** Starts with zeros that are made when they are first wanted: as long as its job waits, it takes no memory. */
+  public static GradientSum whenWanted(Supplier<ParameterSet> zeros) {
+    return new GradientSum(zeros, null);
   }
 
   /** The sum over all weighted tokens of the gradient of their loss; not divided by anything. */
   public ParameterSet gradient() {
+    if (gradient == null) {
+      gradient = zeros.get();
+    }
     return gradient;
   }
 
@@ -32,7 +48,9 @@ public final class GradientSum implements AutoCloseable {
 
   /** Back to zero, for the next batch. */
   public void clear(Ops ops) {
-    gradient.clear(ops);
+    if (gradient != null) {
+      gradient.clear(ops);
+    }
     restart();
   }
 
@@ -43,6 +61,8 @@ public final class GradientSum implements AutoCloseable {
 
   @Override
   public void close() {
-    gradient.close();
+    if (gradient != null) {
+      gradient.close();
+    }
   }
 }

@@ -18,8 +18,8 @@ public record OptimizerConfig(
     float weightDecay,
     float clipNorm) {
 
-  /** Usual numbers for adapters. */
-  public static OptimizerConfig forAdapter(float learningRate) {
+  /** The usual numbers, at a constant learning rate and without decay. */
+  public static OptimizerConfig withRate(float learningRate) {
     return new OptimizerConfig(LearningRate.constant(learningRate, 0), 0.9f, 0.999f, 1e-8f, 0, 1);
   }
 }

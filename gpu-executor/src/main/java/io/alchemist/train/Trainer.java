@@ -278,6 +278,12 @@ public final class Trainer implements AutoCloseable {
     return current != null && current.job.into() == sum;
   }
 
+  /** Whether the next slice may add to that sum. */
+  public boolean addsNextTo(GradientSum sum) {
+    Job next = current == null ? queue.peek() : current;
+    return next != null && next.job.into() == sum;
+  }
+
   /**
    * Runs one slice. A job that fails completes its future with the reason and leaves the trainer usable. If it had added
    * something already, its sum begins anew: a part of a gradient can't be taken out again.

@@ -21,6 +21,9 @@ public sealed interface Trainable permits Trainable.Adapter, Trainable.WholeMode
   /** Begins a version of what is trained. */
   NewVersion newVersion(WeightStore store);
 
+  /** Whether there is room for such a version, or only when requests at one of those before have ended. */
+  boolean hasRoom(WeightStore store);
+
   /**
    * A LoRA adapter. A begins with a seeded uniform distribution in ±1/sqrt(inputs), B with zeros, so that the first version
    * equals the base model.
@@ -62,6 +65,11 @@ public sealed interface Trainable permits Trainable.Adapter, Trainable.WholeMode
     public NewVersion newVersion(WeightStore store) {
       return store.newAdapter(spec);
     }
+
+    @Override
+    public boolean hasRoom(WeightStore store) {
+      return true;
+    }
   }
 
   /** All weights. */
@@ -87,6 +95,11 @@ public sealed interface Trainable permits Trainable.Adapter, Trainable.WholeMode
     @Override
     public NewVersion newVersion(WeightStore store) {
       return store.newModel();
+    }
+
+    @Override
+    public boolean hasRoom(WeightStore store) {
+      return store.hasRoomForModel();
     }
   }
 }

@@ -107,6 +107,14 @@ public final class WeightStore implements AutoCloseable {
     return new NewVersion(ops, this, BaseWeights.empty(scope), null);
   }
 
+  /**
+   * Whether memory is planned for another model: for the live one, those kept and one more, which is either being laid out or
+   * older, with requests that have not ended.
+   */
+  boolean hasRoomForModel() {
+    return versions.size() < keptVersions + 2;
+  }
+
   /** The number of the next version, unless another is given elsewhere. */
   public long nextVersion() {
     return newest + 1;

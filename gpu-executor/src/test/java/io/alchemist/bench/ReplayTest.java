@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 class ReplayTest {
   private static final long MILLI = 1_000_000;
-  private final Replay replay = new Replay(new LatencyTargets(500, 50, 2_000));
+  private final Replay replay = new Replay(new LatencyTargets(500, 50, 2_000, 0.1));
 
   @Test
   void percentilesAreLinearBetweenNeighbours() {
@@ -23,6 +23,17 @@ class ReplayTest {
     assertThat(timed.percentile(0.9)).isCloseTo(4.6, within(1e-9));
     timed.add(6);
     assertThat(timed.median()).isEqualTo(3.5);
+  }
+
+  @Test
+  void theTailIsTheMeanOfTheLargest() {
+    Timed timed = new Timed();
+    for (int i = 40; i > 0; i--) {
+      timed.add(i);
+    }
+    assertThat(timed.meanOfLargest(0.05)).isEqualTo(39.5);
+    assertThat(timed.meanOfLargest(0.001)).as("one at least").isEqualTo(40);
+    assertThat(timed.meanOfLargest(1)).isEqualTo(20.5);
   }
 
   @Test

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a round over several engines is made of: gradients apart, drafts, losses, one optimizer outside. */
 class DraftsTest {
   private static final int[] PROMPT = TestEngines.tokens(5, 37);
-  private static final OptimizerConfig ADAM = OptimizerConfig.forAdapter(1e-2f);
+  private static final OptimizerConfig ADAM = OptimizerConfig.withRate(1e-2f);
 
   private static TrainingExample example(String id, long seed, long version) {
     return TrainingExample.completion(id, PROMPT, TestEngines.tokens(seed, 6), version);

@@ -358,7 +358,7 @@ class EngineFaultsTest {
     FaultyOps faulty = new FaultyOps(TestEngines.DEVICE_BYTES);
     LearningConfig learning = new LearningConfig(
         TestEngines.adapter(LinearLayer.values()),
-        OptimizerConfig.forAdapter(1e-2f),
+        OptimizerConfig.withRate(1e-2f),
         new TrainerConfig(64, 97 * 64, 8));
     EngineConfig config =
         TestEngines.config(learning, TestEngines.cache(1024, 1 << 20, 1 << 20), 64);
@@ -380,7 +380,7 @@ class EngineFaultsTest {
   void aStepInTheMiddleOfAJobIsRefused() {
     LearningConfig learning = new LearningConfig(
         TestEngines.adapter(LinearLayer.values()),
-        OptimizerConfig.forAdapter(1e-2f),
+        OptimizerConfig.withRate(1e-2f),
         new TrainerConfig(64, 97 * 64, 8));
     EngineConfig config = TestEngines.config(learning, TestEngines.roomyCache(), 64);
     try (Engine engine = TestEngines.start(config, TestEngines.TINY)) {
@@ -532,7 +532,7 @@ class EngineFaultsTest {
       throws InterruptedException {
     LearningConfig learning = new LearningConfig(
         TestEngines.adapter(LinearLayer.values()),
-        OptimizerConfig.forAdapter(1e-2f),
+        OptimizerConfig.withRate(1e-2f),
         new TrainerConfig(64, 97 * 64, 8));
     EngineConfig config = TestEngines.config(
         learning,

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.alchemist.activation.RetentionStats;
+import io.alchemist.files.HuggingFaceCheckpoint;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.serve.AnsweredTurn;
 import io.alchemist.serve.Feedback;
@@ -30,7 +31,9 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The embedded model, corrected while it serves. */
 class FeedbackLearnerTest {
@@ -41,33 +44,69 @@ class FeedbackLearnerTest {
   private static final String QUESTION = "When does the Harbor branch open?";
 
   private final LoadedModel model = LoadedModel.open(Path.of("..", "models", "help-desk"));
-  private final Engine engine = new Engine(
-      EngineDefaults.of(model.checkpoint().config(), MEMORY, learning(), model.endOfTurn()),
-      CpuOps.create(2, MEMORY),
-      model.checkpoint(),
-      new Metrics());
   private final Kept kept = new Kept();
-  private final FeedbackLearner learner = new FeedbackLearner(engine, model, kept, STEPS);
   private final List<AnsweredTurn> answered = new CopyOnWriteArrayList<>();
-  private final TextEngine text = new TextEngine(engine, model, learner, answered::add);
+  private Engine engine;
+  private FeedbackLearner learner;
+  private TextEngine text;
   private int requests;
 
-  private static LearningConfig learning() {
-    return new LearningConfig(
-        new Trainable.Adapter(new LoraSpec(8, 16, EnumSet.allOf(LinearLayer.class)), 1),
-        OptimizerConfig.forAdapter(5e-3f),
-        new TrainerConfig(256, 1 << 18, 4));
+  @BeforeEach
+  void start() {
+    start(new Trainable.Adapter(new LoraSpec(8, 16, EnumSet.allOf(LinearLayer.class)), 1), 5e-3f);
+  }
+
+  private void start(Trainable trainable, float learningRate) {
+    LearningConfig learning = new LearningConfig(
+        trainable, OptimizerConfig.withRate(learningRate), new TrainerConfig(256, 1 << 18, 4));
+    engine = new Engine(
+        EngineDefaults.of(model.checkpoint().config(), MEMORY, learning, model.endOfTurn()),
+        CpuOps.create(2, MEMORY),
+        model.checkpoint(),
+        new Metrics());
+    learner = new FeedbackLearner(engine, model, kept, STEPS);
+    text = new TextEngine(engine, model, learner, answered::add);
+  }
+
+  private void stop() {
+    learner.close();
+    engine.close();
   }
 
   @AfterEach
   void close() {
-    learner.close();
-    engine.close();
+    stop();
     model.close();
   }
 
   @Test
   void aCorrectionChangesTheAnswerAndItsOtherPhrasings() {
+    correct();
+  }
+
+  @Test
+  void theWholeModelLearnsAsAnAdapterDoes(@TempDir Path directory) {
+    stop();
+    start(new Trainable.WholeModel(), 3e-4f);
+    correct();
+    assertThat(Engine.await(engine.versions())).as("no model is kept beside it").hasSize(1);
+    String answer = ask(QUESTION).text();
+    Path saved = directory.resolve("trained");
+    ((HuggingFaceCheckpoint) model.checkpoint())
+        .writeWith(saved, Engine.await(engine.trainedModel()));
+    stop();
+    try (LoadedModel trained = LoadedModel.open(saved);
+        Engine serving = new Engine(
+            EngineDefaults.of(trained.checkpoint().config(), MEMORY, null, trained.endOfTurn()),
+            CpuOps.create(2, MEMORY),
+            trained.checkpoint(),
+            new Metrics())) {
+      text = new TextEngine(serving, trained, kept);
+      assertThat(ask(QUESTION).text()).isEqualTo(answer);
+    }
+  }
+
+  private void correct() {
     Said before = ask(QUESTION);
     assertThat(before.text()).isEqualTo("The Harbor branch opens at 7:30 am.");
     String right = "The Harbor branch opens at 9 am.";

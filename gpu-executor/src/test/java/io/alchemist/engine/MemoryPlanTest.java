@@ -69,7 +69,7 @@ class MemoryPlanTest {
           ? null
           : new LearningConfig(
               trainable,
-              OptimizerConfig.forAdapter(1e-3f),
+              OptimizerConfig.withRate(1e-3f),
               new TrainerConfig(microBatchTokens, 16 * vocabulary + 64, 8));
       this.stepTokens = stepTokens;
       this.keptVersions = keptVersions;

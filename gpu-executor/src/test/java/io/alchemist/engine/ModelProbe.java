@@ -46,7 +46,7 @@ final class ModelProbe implements AutoCloseable {
     ModelConfig shape = model.checkpoint().config();
     LearningConfig learning = new LearningConfig(
         new Trainable.Adapter(new LoraSpec(8, 16, EnumSet.allOf(LinearLayer.class)), 1),
-        OptimizerConfig.forAdapter(1e-3f),
+        OptimizerConfig.withRate(1e-3f),
         new TrainerConfig(MICRO_BATCH, MICRO_BATCH * shape.vocabSize(), 2));
     int threads = Runtime.getRuntime().availableProcessors();
     engine = new Engine(

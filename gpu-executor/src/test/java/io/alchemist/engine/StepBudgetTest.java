@@ -15,8 +15,8 @@ class StepBudgetTest {
   private static final Demand NOTHING = new Demand(0, 0, 0, 0, 0, 0, 0);
   private static final Demand DECODING = new Demand(0, 0, 0, 0, 0, 1, 10);
 
-  /** 500 ms for the first token, 50 ms for the next, training waits two seconds. */
-  private final StepBudget budget = new StepBudget(new LatencyTargets(500, 50, 2_000));
+  /** 500 ms for the first token, 50 ms for the next, training waits two seconds and may take all that is left. */
+  private final StepBudget budget = new StepBudget(new LatencyTargets(500, 50, 2_000, 1));
 
   private final long start = System.nanoTime();
 
@@ -247,8 +247,65 @@ class StepBudgetTest {
   }
 
   @Test
+  void besideAnswersTrainingTakesItsShareInStretches() {
+    StepBudget quarter = new StepBudget(new LatencyTargets(500, 50, 2_000, 0.25));
+    quarter.sliceTook(SliceKind.FORWARD, 100, at(0), 4 * MILLI);
+    int stretches = 0;
+    int slices = 0;
+    double now = 0;
+    for (int step = 0; step < 300; step++) {
+      now += 10;
+      quarter.stepTook(new StepReport(0, 1, 10, List.of("a")), at(now), 10 * MILLI);
+      boolean any = false;
+      while (quarter.allows(SliceKind.FORWARD, 100, DECODING, at(now))) {
+        now += 4;
+        quarter.sliceTook(SliceKind.FORWARD, 100, at(now), 4 * MILLI);
+        slices++;
+        any = true;
+      }
+      stretches += any ? 1 : 0;
+    }
+    // 3,000 ms of serving; what is begun with 10 ms of credit ends when it is used up.
+    assertThat(slices * 4.0).isCloseTo(1_000, within(12.0));
+    assertThat(slices / stretches).as("slices of 4 ms in one").isEqualTo(3);
+    quarter.ended("a");
+    assertThat(quarter.allows(SliceKind.FORWARD, 100, NOTHING, at(now)))
+        .as("with nobody there its share is all")
+        .isTrue();
+  }
+
+  @Test
+  void timeWithoutAnswersIsNoDebt() {
+    StepBudget tenth = new StepBudget(new LatencyTargets(500, 50, 2_000, 0.1));
+    for (int i = 0; i < 100; i++) {
+      tenth.sliceTook(SliceKind.FORWARD, 100, at(10 * i), 10 * MILLI);
+    }
+    tenth.stepTook(new StepReport(0, 1, 10, List.of("a")), at(1_089), 89 * MILLI);
+    assertThat(tenth.allows(SliceKind.FORWARD, 100, DECODING, at(1_089)))
+        .as("9.9 ms of credit")
+        .isFalse();
+    tenth.stepTook(new StepReport(0, 1, 10, List.of("a")), at(1_091), 2 * MILLI);
+    assertThat(tenth.allows(SliceKind.FORWARD, 100, DECODING, at(1_091))).isTrue();
+  }
+
+  @Test
+  void withoutAShareTrainingRunsBesideAnswersAfterItsPatienceOnly() {
+    StepBudget none = new StepBudget(new LatencyTargets(500, 50, 2_000, 0));
+    none.sliceTook(SliceKind.FORWARD, 100, at(0), 4 * MILLI);
+    for (int i = 1; i <= 100; i++) {
+      none.stepTook(new StepReport(0, 1, 10, List.of("a")), at(20 * i), 10 * MILLI);
+      assertThat(none.allows(SliceKind.FORWARD, 100, DECODING, at(20 * i))).isFalse();
+    }
+    assertThat(none.allows(SliceKind.FORWARD, 100, DECODING, at(2_001))).isTrue();
+  }
+
+  @Test
   void targetsThatCannotBeKeptAreRefused() {
-    assertThatThrownBy(() -> new LatencyTargets(0, 50, 2_000))
+    assertThatThrownBy(() -> new LatencyTargets(500, 50, 2_000, 1.5))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("Training can't have a share of 1.5 of the time; give a number from 0 (none"
+            + " beside answers) to 1.");
+    assertThatThrownBy(() -> new LatencyTargets(0, 50, 2_000, 0.1))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("A time to the first token of 0.0 ms, a time per token of 50.0 ms and a"
             + " patience of 2000.0 ms can't be kept; give positive times.");

@@ -56,7 +56,7 @@ final class TestEngines {
 
   static LearningConfig learning(Trainable trainable) {
     return new LearningConfig(
-        trainable, OptimizerConfig.forAdapter(1e-2f), new TrainerConfig(256, VOCABULARY * 64, 8));
+        trainable, OptimizerConfig.withRate(1e-2f), new TrainerConfig(256, VOCABULARY * 64, 8));
   }
 
   static CacheConfig cache(int kvTokens, long activationBytes, long hostBytes) {

@@ -11,6 +11,7 @@ import io.alchemist.serve.Turn;
 import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.cpu.CpuOps;
+import io.alchemist.train.GradientReport;
 import io.alchemist.train.NonFiniteGradientException;
 import io.alchemist.train.Optimizer;
 import io.alchemist.train.OptimizerConfig;
@@ -25,6 +26,7 @@ import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.RandomWeights;
 import io.alchemist.weights.RopeConfig;
 import io.alchemist.weights.Trainable;
+import io.alchemist.weights.WeightSet;
 import io.alchemist.weights.WeightSource;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
@@ -43,16 +45,20 @@ class UpdateTest {
       "llama", 20_000, 64, 2, 4, 2, 16, 48, 1e-5f, RopeConfig.plain(10_000), 256, true);
   private static final WeightSource SOURCE = new RandomWeights(MODEL, 1, 8);
   private static final Trainable TRAINABLE = new Trainable.WholeModel();
-  private static final OptimizerConfig ADAM = OptimizerConfig.forAdapter(1e-2f);
+  private static final OptimizerConfig ADAM = OptimizerConfig.withRate(1e-2f);
   private static final int[] PROMPT = TestEngines.tokens(1, 20);
   private static final String UNDER_WAY =
       "A step is under way, which uses the gradient and changes the values. Wait for its result first.";
 
   private static Engine engine(Ops ops) {
+    return engine(ops, 1);
+  }
+
+  private static Engine engine(Ops ops, int keptVersions) {
     LearningConfig learning =
         new LearningConfig(TRAINABLE, ADAM, new TrainerConfig(256, 64 * 2_000, 8));
-    EngineConfig config =
-        TestEngines.config(learning, TestEngines.roomyCache(), new SchedulerConfig(8, 64, 64), 1);
+    EngineConfig config = TestEngines.config(
+        learning, TestEngines.roomyCache(), new SchedulerConfig(8, 64, 64), keptVersions);
     return new Engine(config, ops, SOURCE, new Metrics());
   }
 
@@ -243,6 +249,34 @@ class UpdateTest {
       assertThat(second.batch().loss())
           .as("at the new version")
           .isLessThan(first.batch().loss());
+    }
+  }
+
+  @Test
+  void aThirdModelWaitsUntilRequestsAtTheFirstHaveEnded() {
+    try (Engine engine = engine(CpuOps.create(2, TestEngines.DEVICE_BYTES), 0)) {
+      WeightSet first = Engine.await(engine.inspect(e -> e.store().pinLive()));
+      assertThat(Engine.await(engine.train(examples())).version()).isEqualTo(1);
+      CompletableFuture<TrainingStep> second = engine.train(examples());
+      // Behind the gradient that the step is of.
+      HostGradient own = Engine.await(engine.gradient(examples(), Reuse.NONE));
+      assertThat(second).as("no room for its version").isNotDone();
+      CompletableFuture<GradientReport> next = engine.accumulate(examples(), Reuse.NONE);
+      assertThat(answer(engine, "meanwhile").version()).isEqualTo(1);
+      assertThat(next).as("would change the sum of the step").isNotDone();
+      assertThat(Engine.await(engine.versions())).containsExactly(0L, 1L);
+
+      Engine.await(engine.inspect(e -> {
+        e.store().unpin(first);
+        return true;
+      }));
+      TrainingStep step = Engine.await(second);
+      assertThat(step.version()).isEqualTo(2);
+      assertThat(step.batch().examples()).isEqualTo(2);
+      assertThat(Engine.await(next).loss())
+          .as("at the new version")
+          .isLessThan(own.report().loss());
+      assertThat(Engine.await(engine.versions())).containsExactly(2L);
     }
   }
 

@@ -88,6 +88,41 @@ class HuggingFaceCheckpointTest {
   }
 
   @Test
+  void withOtherWeightsTheRestStaysAsItIs() throws Exception {
+    Map<String, float[]> stored = save(config(false));
+    Files.writeString(directory.resolve("tokenizer.json"), "{}");
+    Files.writeString(directory.resolve("chat_template.jinja"), "{{ messages }}");
+    Files.writeString(directory.resolve("notes.md"), "of no use to anybody");
+    editConfig("\"float32\"", "\"bfloat16\", \"dtype\" : \"bfloat16\"");
+    Map<String, float[]> other = Fixtures.weights(config(false), 4);
+    Path target = directory.resolve("trained").resolve("model");
+    try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(directory)) {
+      checkpoint.writeWith(target, Fixtures.source(config(false), other));
+      assertThatThrownBy(() -> checkpoint.writeWith(target, checkpoint))
+          .isInstanceOf(ModelFileException.class)
+          .hasMessageContaining("it exists already");
+    }
+    assertThat(target.resolve("tokenizer.json")).hasContent("{}");
+    assertThat(target.resolve("chat_template.jinja")).hasContent("{{ messages }}");
+    assertThat(target.resolve("config.json"))
+        .content()
+        .contains("\"torch_dtype\" : \"float32\"", "\"eos_token_id\" : 2")
+        .doesNotContain("bfloat16");
+    try (var files = Files.list(target)) {
+      assertThat(files).hasSize(4);
+    }
+    try (Checkpoint written = ModelFiles.open(target)) {
+      assertThat(written.config()).isEqualTo(config(false));
+      other.forEach((name, values) ->
+          assertThat(Fixtures.read(written, name, 0, values.length)).isEqualTo(values));
+    }
+    try (Checkpoint before = ModelFiles.open(directory)) {
+      stored.forEach((name, values) ->
+          assertThat(Fixtures.read(before, name, 0, values.length)).isEqualTo(values));
+    }
+  }
+
+  @Test
   void readsShards() throws Exception {
     Map<String, float[]> weights = save(config(false));
     Files.delete(directory.resolve("model.safetensors"));

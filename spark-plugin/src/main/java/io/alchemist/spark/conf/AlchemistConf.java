@@ -106,6 +106,14 @@ public final class AlchemistConf {
           PREFIX + "serve.trainingPatience",
           "2s",
           "After so long without a slice, training takes one all the same: it goes on, slowly, under any load."));
+  public static final ConfEntry<Double> TRAINING_SHARE = add(
+      ConfEntry.number(
+          PREFIX + "serve.trainingShare",
+          0.1,
+          0,
+          1,
+          "The most of an executor's time that training takes while answers are computed, where the targets leave more: more"
+              + " trains faster and makes each answer slower. 0 trains only while nobody is served, 1 takes all that the targets leave."));
   public static final ConfEntry<String> ROUTER_HOST = add(ConfEntry.text(
       PREFIX + "router.host",
       "127.0.0.1",

@@ -150,7 +150,8 @@ public final class ExecutorEngine implements AutoCloseable {
         new LatencyTargets(
             AlchemistConf.FIRST_TOKEN_TARGET.in(conf),
             AlchemistConf.PER_TOKEN_TARGET.in(conf),
-            AlchemistConf.TRAINING_PATIENCE.in(conf)),
+            AlchemistConf.TRAINING_PATIENCE.in(conf),
+            AlchemistConf.TRAINING_SHARE.in(conf)),
         learning,
         defaults.keptVersions(),
         1, // turns are in their table
@@ -164,7 +165,7 @@ public final class ExecutorEngine implements AutoCloseable {
 
   /** The optimizer's numbers. */
   public static OptimizerConfig optimizer(SparkConf conf) {
-    return OptimizerConfig.forAdapter(AlchemistConf.LEARNING_RATE.in(conf).floatValue());
+    return OptimizerConfig.withRate(AlchemistConf.LEARNING_RATE.in(conf).floatValue());
   }
 
   private void answered(AnsweredTurn turn) {

@@ -56,7 +56,7 @@ final class SmallEngine implements AutoCloseable {
   SmallEngine(int rddId, long maxHostBytes, long maxDiskBytes) {
     LearningConfig learning = new LearningConfig(
         new Trainable.Adapter(new LoraSpec(4, 8, EnumSet.allOf(LinearLayer.class)), 7),
-        OptimizerConfig.forAdapter(1e-2f),
+        OptimizerConfig.withRate(1e-2f),
         new TrainerConfig(240, VOCABULARY * 64, 8));
     EngineConfig config = new EngineConfig(
         DEVICE_BYTES,

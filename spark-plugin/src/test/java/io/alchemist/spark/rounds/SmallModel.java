@@ -20,7 +20,7 @@ final class SmallModel {
       new ModelConfig("llama", 17, 8, 2, 2, 1, 4, 12, 1e-5f, RopeConfig.plain(10_000), 64, true);
   static final LoraSpec LORA = new LoraSpec(2, 4, Set.of(LinearLayer.Q, LinearLayer.DOWN));
   static final Trainable.Adapter TRAINABLE = new Trainable.Adapter(LORA, 3);
-  static final OptimizerConfig OPTIMIZER = OptimizerConfig.forAdapter(1e-2f);
+  static final OptimizerConfig OPTIMIZER = OptimizerConfig.withRate(1e-2f);
 
   private SmallModel() {}
 
