@@ -6,6 +6,9 @@ import java.util.List;
 
 /** Times of one thing done several times, in seconds. */
 final class Timed {
+  /** The mean of so many of the largest is steadier than a percentile that a few requests make. */
+  static final double TAIL = 0.05;
+
   private final List<Double> seconds = new ArrayList<>();
 
   void add(double value) {

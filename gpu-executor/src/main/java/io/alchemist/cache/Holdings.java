@@ -4,11 +4,14 @@ import io.alchemist.cache.Segment.Piece;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -32,16 +35,16 @@ final class Holdings {
   private static final Comparator<Logged> BY_WORTH =
       Comparator.<Logged>comparingDouble(l -> l.worth).thenComparingLong(l -> l.lastUse);
 
-  /** Unpinned activations on the device and on the host. */
+  /** Unpinned activations on the device and on the host, in slabs of which the host has all: what frees memory at no loss. */
   private final NavigableSet<Logged> copied = new TreeSet<>(BY_WORTH);
   /** Unpinned activations on the device only. */
   private final NavigableSet<Logged> deviceOnly = new TreeSet<>(BY_WORTH);
   /** What refers to each slab. */
   private final Map<Slab, Uses> slabs = new HashMap<>();
 
-  /** How many Logged refer to a slab, and how many of them have no host copy. */
+  /** Which Logged refer to a slab, and how many of them have no host copy. */
   private static final class Uses {
-    private int all;
+    private final Set<Logged> all = Collections.newSetFromMap(new IdentityHashMap<>());
     private int uncopied;
   }
 
@@ -147,7 +150,7 @@ final class Holdings {
 
   void refresh(Logged logged) {
     boolean idle = logged.slab() != null && logged.pins == 0 && !logged.holders.isEmpty();
-    if (idle && logged.onHost()) {
+    if (idle && logged.onHost() && isCopied(logged.slab())) {
       copied.add(logged);
     } else {
       copied.remove(logged);
@@ -157,6 +160,12 @@ final class Holdings {
     } else {
       deviceOnly.remove(logged);
     }
+  }
+
+  /** Whether the host has all of a slab. Without that, giving up what it has frees nothing. */
+  private boolean isCopied(@Nullable Slab slab) {
+    Uses uses = slabs.get(slab);
+    return uses != null && uses.uncopied == 0;
   }
 
   // ---- pins
@@ -294,9 +303,10 @@ final class Holdings {
     }
     Logged logged = new Logged(from, count, slab.retain(), firstRow);
     Uses uses = slabs.computeIfAbsent(slab, k -> new Uses());
-    if (uses.all++ == 0) {
+    if (uses.all.isEmpty()) {
       deviceBytes += slab.sizeBytes();
     }
+    uses.all.add(logged);
     countUncopied(slab, 1);
     s.addPiece(new Piece(from, count, logged));
     touch(logged);
@@ -314,7 +324,7 @@ final class Holdings {
       countUncopied(slab, -1);
     }
     Uses uses = slabs.get(slab);
-    if (uses != null && --uses.all == 0) {
+    if (uses != null && uses.all.remove(logged) && uses.all.isEmpty()) {
       slabs.remove(slab);
       deviceBytes -= slab.sizeBytes();
     }
@@ -332,6 +342,7 @@ final class Holdings {
     boolean after = uses.uncopied > 0;
     if (before != after) {
       uncopiedBytes += after ? slab.sizeBytes() : -slab.sizeBytes();
+      uses.all.forEach(this::refresh);
     }
   }
 

@@ -33,6 +33,11 @@ public interface HostTier extends AutoCloseable {
   /** Bytes of disk in use. */
   long diskBytes();
 
+  /** Whether it never keeps anything, so that copying to it is in vain. */
+  default boolean isNone() {
+    return false;
+  }
+
   /** Drops everything. */
   @Override
   void close();
@@ -67,6 +72,11 @@ public interface HostTier extends AutoCloseable {
       @Override
       public long diskBytes() {
         return 0;
+      }
+
+      @Override
+      public boolean isNone() {
+        return true;
       }
 
       @Override

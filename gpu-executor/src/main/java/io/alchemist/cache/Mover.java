@@ -286,7 +286,7 @@ public final class Mover implements AutoCloseable {
    */
   public void balance(long highWaterBytes, long lowWaterBytes) {
     long bytes = tree.uncopiedActivationBytes();
-    if (bytes <= highWaterBytes) {
+    if (bytes <= highWaterBytes || host.isNone()) {
       return;
     }
     long need = bytes - lowWaterBytes - movingBytes();

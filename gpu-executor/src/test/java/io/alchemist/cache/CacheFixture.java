@@ -83,6 +83,17 @@ final class CacheFixture implements AutoCloseable {
     return pages;
   }
 
+  /** Likewise, with activations in some rows of a slab. */
+  void insert(long version, int[] tokens, Slab slab, int firstRow) {
+    tree.insert(
+        version,
+        tokens,
+        tokens.length,
+        allocate(tokens.length),
+        0,
+        List.of(new Recorded(0, tokens.length, slab, firstRow)));
+  }
+
   /** Likewise; training is expected to save so many seconds by each of its positions, whatever they are by then. */
   void insert(long version, int[] tokens, double[] secondsEach) {
     Recorded all = new Recorded(0, tokens.length, slab(tokens.length), 0);

@@ -215,7 +215,8 @@ class MoverTest {
 
   @Test
   void aTierWithoutRoomRefuses() {
-    try (CacheFixture other = new CacheFixture();
+    try (CacheFixture other =
+            new CacheFixture(1, device -> new ArenaHostTier(1, null, device::hostBuffer));
         Mover m = mover(other, 1 << 20)) {
       other.insert(1, range(0, 8));
       m.balance(0, 0);
@@ -236,6 +237,17 @@ class MoverTest {
         m.poll(true);
         return m.stats().queued() == 0;
       });
+    }
+  }
+
+  @Test
+  void whereThereIsNoTierNothingIsCopied() {
+    try (CacheFixture other = new CacheFixture();
+        Mover m = mover(other, 1 << 20)) {
+      other.insert(1, range(0, 8));
+      m.balance(0, 0);
+      assertThat(m.stats().queued()).isZero();
+      assertThat(other.device.queuedCopies()).isZero();
     }
   }
 
@@ -299,6 +311,39 @@ class MoverTest {
     assertThat(logged(range(0, 4)).slab()).isNull();
     assertThat(logged(range(10, 4)).onHost()).isTrue();
     assertThat(logged(range(30, 4)).slab()).isNotNull();
+  }
+
+  @Test
+  void aSlabIsGivenUpWhenTheHostHasAllOfIt() {
+    int[] first = range(0, 4);
+    int[] second = range(20, 4);
+    Slab step = cache.slab(8);
+    cache.insert(1, first, step.retain(), 0);
+    cache.insert(1, second, step, 4);
+    mover.offload(logged(first));
+    complete(mover);
+    assertThat(tree.evictCopied(Long.MAX_VALUE)).as("would free nothing").isZero();
+    assertThat(logged(first).slab()).isSameAs(step);
+    mover.offload(logged(second));
+    complete(mover);
+    assertThat(tree.evictCopied(1)).isEqualTo(8L * 4 * LAYERS);
+    assertThat(logged(first).slab()).isNull();
+    assertThat(logged(second).slab()).isNull();
+  }
+
+  @Test
+  void whatIsLostMakesTheRestOfItsSlabFree() {
+    int[] first = range(0, 4);
+    int[] second = range(20, 4);
+    Slab step = cache.slab(8);
+    cache.insert(1, first, step.retain(), 0);
+    cache.insert(1, second, step, 4);
+    mover.offload(logged(first));
+    complete(mover);
+    assertThat(tree.evictPages(16)).isEqualTo(16);
+    assertThat(cache.slabBytes()).isZero();
+    assertThat(logged(first).onHost()).isTrue();
+    assertThat(cache.matched(1, second)).isZero();
   }
 
   @Test

@@ -634,11 +634,21 @@ final class TreeWorld implements AutoCloseable {
         takeable.put(s.lastUse, s);
       }
     }
+    Set<Slab> uncopied = new HashSet<>();
+    for (Logged l : logged) {
+      if (l.slab() != null && !l.onHost()) {
+        uncopied.add(l.slab());
+      }
+    }
     List<Logged> copied = new ArrayList<>();
     List<Logged> deviceOnly = new ArrayList<>();
     for (Logged l : logged) {
       if (l.slab() != null && l.pins == 0) {
-        (l.onHost() ? copied : deviceOnly).add(l);
+        if (!l.onHost()) {
+          deviceOnly.add(l);
+        } else if (!uncopied.contains(l.slab())) {
+          copied.add(l);
+        }
       }
     }
     Comparator<Logged> byWorth =
@@ -651,12 +661,6 @@ final class TreeWorld implements AutoCloseable {
     deviceOnly.sort(
         Comparator.<Logged>comparingDouble(l -> -l.worth).thenComparing(l -> l.lastUse));
     sameOrder(tree.holdings().worthCopying(), deviceOnly);
-    Set<Slab> uncopied = new HashSet<>();
-    for (Logged l : logged) {
-      if (l.slab() != null && !l.onHost()) {
-        uncopied.add(l.slab());
-      }
-    }
     assertThat(tree.uncopiedActivationBytes())
         .isEqualTo(uncopied.stream().mapToLong(Slab::sizeBytes).sum());
   }

@@ -15,6 +15,7 @@ import io.alchemist.weights.LinearLayer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -152,6 +153,36 @@ class HedgingTest {
         assertThat(Engine.await(engine.status()).cache().evictedActivations())
             .isGreaterThan(evicted);
       }
+      TestEngines.assertNothingHeld(engine);
+    }
+  }
+
+  @Test
+  void whatIsHalfCopiedIsCopiedToItsEndWhereSomebodyWaitsForItsMemory() {
+    // Keys and values of 192 tokens, or less by some 100 beside 16 rows of activations, copied a
+    // layer at a time.
+    CacheConfig cache = TestEngines.cache(FLOOR_TOKENS, 128 * 384, 1 << 20);
+    LearningConfig learning = TestEngines.learning(TestEngines.adapter(LinearLayer.values()));
+    try (Engine engine = TestEngines.start(
+            TestEngines.config(learning, cache, new SchedulerConfig(8, 16, 64), 3),
+            TestEngines.TINY);
+        Engine roomy = TestEngines.serving()) {
+      TestEngines.answers(engine, "recorded", prompts(100, 1, 17), 1);
+      int[] prompt = TestEngines.tokens(200, 150);
+      Answer answer = new Answer();
+      Engine.await(engine.inspect(e -> {
+        assertThat(e.tree().deviceActivationBytes()).isPositive();
+        e.mover().balance(0, 0);
+        assertThat(e.mover().stats().completed()).isZero();
+        assertThat(e.mover().stats().queued()).isEqualTo(1);
+        // Before the copy goes on; from then on a prompt waits or is being prefilled.
+        return TestEngines.request(engine, "long", prompt, 8, SamplingParams.GREEDY, answer);
+      }));
+      Turn turn = Engine.await(answer.turn().orTimeout(30, TimeUnit.SECONDS));
+      Turn expected = TestEngines.answers(roomy, "long", List.of(prompt), 8).get(0);
+      assertThat(turn.completion()).isEqualTo(expected.completion());
+      assertThat(turn.logProbs()).isEqualTo(expected.logProbs());
+      assertThat(Engine.await(engine.status()).mover().completed()).isPositive();
       TestEngines.assertNothingHeld(engine);
     }
   }
