@@ -65,7 +65,8 @@ final class FeedbackDelays {
 
   /** The bucket, and how far into it. */
   private static double place(long millis) {
-    double place = Math.log(millis / (1000 * SHORTEST_SECONDS)) / STEP;
+    // A clock may be set back.
+    double place = Math.log(Math.max(1, millis) / (1000 * SHORTEST_SECONDS)) / STEP;
     return Math.max(0, Math.min(BUCKETS - 1e-9, place));
   }
 }

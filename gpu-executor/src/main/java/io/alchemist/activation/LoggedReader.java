@@ -282,14 +282,22 @@ public final class LoggedReader implements AutoCloseable {
     loads.tell(costs);
   }
 
-  /** Waits for loads under way, so that nothing is written to memory that is given back. */
+  /** Waits for loads under way; from then on nothing is written to its memory, which may go with its scope. */
+  public void stop() {
+    if (staged != null) {
+      staged.stop();
+    }
+    rings.values().forEach(Ring::stop);
+    loads.close();
+  }
+
   @Override
   public void close() {
+    stop();
     if (staged != null) {
       staged.close();
     }
     rings.values().forEach(Ring::close);
-    loads.close();
     slots.values().forEach(Tensor::close);
     scope.close();
   }
@@ -355,8 +363,11 @@ public final class LoggedReader implements AutoCloseable {
       }
     }
 
-    void close() {
+    void stop() {
       loaded.handle((done, failed) -> null).join();
+    }
+
+    void close() {
       keys.close();
       values.close();
     }
@@ -422,8 +433,11 @@ public final class LoggedReader implements AutoCloseable {
       fill();
     }
 
-    void close() {
+    void stop() {
       loaded.forEach(load -> load.handle((done, failed) -> null).join());
+    }
+
+    void close() {
       buffers.forEach(Activations::close);
     }
   }

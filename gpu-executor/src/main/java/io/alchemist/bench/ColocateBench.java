@@ -43,8 +43,8 @@ final class ColocateBench {
   private static final int KV_TOKENS = 16 * 1024;
   private static final int LOGGED_TOKENS = 8 * 1024;
   private static final long MEMORY = 6L << 30;
-  /** Targets that let a stretch of training follow each step. */
-  private static final LatencyTargets ALWAYS = new LatencyTargets(1e6, 1e6, 1e6, 1);
+  /** Targets that let training and serving take turns, a stretch and a step or two. */
+  private static final LatencyTargets IN_TURNS = new LatencyTargets(1e6, 1e6, 1e6, 0.5);
 
   private final Options options;
   private final Trace trace;
@@ -111,7 +111,7 @@ final class ColocateBench {
       Backlog backlog = new Backlog(engine, options.microBatchTokens());
       colocate(figures, engine, backlog);
     }
-    try (Engine engine = engine(ALWAYS)) {
+    try (Engine engine = engine(IN_TURNS)) {
       suspend(figures, engine);
     }
     return figures;

@@ -35,17 +35,23 @@ final class Holdings {
   private static final Comparator<Logged> BY_WORTH =
       Comparator.<Logged>comparingDouble(l -> l.worth).thenComparingLong(l -> l.lastUse);
 
-  /** Unpinned activations on the device and on the host, in slabs of which the host has all: what frees memory at no loss. */
+  /** Activations on the device and on the host, in slabs of which the host has all and nothing is pinned: they free memory at no loss. */
   private final NavigableSet<Logged> copied = new TreeSet<>(BY_WORTH);
   /** Unpinned activations on the device only. */
   private final NavigableSet<Logged> deviceOnly = new TreeSet<>(BY_WORTH);
   /** What refers to each slab. */
   private final Map<Slab, Uses> slabs = new HashMap<>();
 
-  /** Which Logged refer to a slab, and how many of them have no host copy. */
+  /** Which Logged refer to a slab, how many of them have no host copy, and how many are pinned. */
   private static final class Uses {
     private final Set<Logged> all = Collections.newSetFromMap(new IdentityHashMap<>());
     private int uncopied;
+    private int pinned;
+
+    /** Whether to give up what the host has of it would free the slab. */
+    boolean isFreeable() {
+      return uncopied == 0 && pinned == 0;
+    }
   }
 
   private long clock;
@@ -150,7 +156,7 @@ final class Holdings {
 
   void refresh(Logged logged) {
     boolean idle = logged.slab() != null && logged.pins == 0 && !logged.holders.isEmpty();
-    if (idle && logged.onHost() && isCopied(logged.slab())) {
+    if (idle && logged.onHost() && isFreeable(logged.slab())) {
       copied.add(logged);
     } else {
       copied.remove(logged);
@@ -162,10 +168,9 @@ final class Holdings {
     }
   }
 
-  /** Whether the host has all of a slab. Without that, giving up what it has frees nothing. */
-  private boolean isCopied(@Nullable Slab slab) {
+  private boolean isFreeable(@Nullable Slab slab) {
     Uses uses = slabs.get(slab);
-    return uses != null && uses.uncopied == 0;
+    return uses != null && uses.isFreeable();
   }
 
   // ---- pins
@@ -194,12 +199,16 @@ final class Holdings {
   }
 
   void pin(Logged logged) {
-    logged.pins++;
+    if (logged.pins++ == 0) {
+      countPinned(logged.slab(), 1);
+    }
     refresh(logged);
   }
 
   void unpin(Logged logged) {
-    logged.pins--;
+    if (--logged.pins == 0) {
+      countPinned(logged.slab(), -1);
+    }
     refresh(logged);
     disposeIfUnheld(logged);
   }
@@ -343,6 +352,18 @@ final class Holdings {
     if (before != after) {
       uncopiedBytes += after ? slab.sizeBytes() : -slab.sizeBytes();
       uses.all.forEach(this::refresh);
+    }
+  }
+
+  /** One more Logged of a slab, or one less, is pinned. */
+  private void countPinned(@Nullable Slab slab, int change) {
+    Uses uses = slabs.get(slab);
+    if (uses != null) {
+      boolean before = uses.pinned > 0;
+      uses.pinned += change;
+      if (before != uses.pinned > 0) {
+        uses.all.forEach(this::refresh);
+      }
     }
   }
 

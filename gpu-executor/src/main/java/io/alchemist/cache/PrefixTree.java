@@ -1,8 +1,10 @@
 package io.alchemist.cache;
 
 import io.alchemist.cache.Segment.Piece;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -237,6 +239,18 @@ public final class PrefixTree implements AutoCloseable {
    */
   public int evictPages(int wanted) {
     return holdings.evictPages(wanted);
+  }
+
+  /** K/V pages that can't be taken, because a path through them is pinned. */
+  public int pinnedPages() {
+    int pages = 0;
+    Deque<Segment> pinned = new ArrayDeque<>(roots.values());
+    while (!pinned.isEmpty()) {
+      Segment s = pinned.pop();
+      pages += s.pages == null ? 0 : s.pages.length;
+      s.children.values().stream().filter(child -> child.pins > 0).forEach(pinned::push);
+    }
+    return pages;
   }
 
   /**

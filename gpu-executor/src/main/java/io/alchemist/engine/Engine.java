@@ -485,9 +485,13 @@ public final class Engine implements AutoCloseable {
     return loop.call(this::statusNow);
   }
 
-  /** Drops all keys, values and activations that nobody uses at the moment. */
+  /** Drops all keys, values and activations; fails while requests are served, which use them. */
   public CompletableFuture<Void> clearCache() {
     return loop.call(() -> {
+      if (server.hasWork()) {
+        throw new IllegalStateException("Requests are being served, with keys and values that"
+            + " would be dropped. Clear the cache when they have ended.");
+      }
       tree.retainVersions(Set.of());
       return null;
     });

@@ -31,6 +31,9 @@ final class EngineLoop implements AutoCloseable {
   private static final long STATUS_NANOS = 200_000_000;
 
   private final BlockingQueue<Command<?>> commands = new LinkedBlockingQueue<>(MAX_COMMANDS);
+  /** Does nothing but end a sleep. */
+  private final Command<Boolean> wakeUp = new Command<>(() -> true, new CompletableFuture<>());
+
   private final AtomicBoolean woken = new AtomicBoolean();
   private final Server server;
   private final @Nullable Learner learner;
@@ -106,7 +109,7 @@ final class EngineLoop implements AutoCloseable {
   /** Wakes the loop, e.g. because a slice that had to wait can run. Any thread. */
   void wake() {
     if (woken.compareAndSet(false, true)) {
-      CompletableFuture<Boolean> unused = call(() -> true);
+      boolean unused = commands.offer(wakeUp); // where there is no room, nobody sleeps
     }
   }
 
@@ -176,7 +179,7 @@ final class EngineLoop implements AutoCloseable {
     if (quiet) {
       copyAhead();
     }
-    if (System.nanoTime() - refreshedNanos > STATUS_NANOS) {
+    if (isStatusOld()) {
       refreshStatus.run();
       refreshedNanos = System.nanoTime();
     }
@@ -195,6 +198,10 @@ final class EngineLoop implements AutoCloseable {
         command.run();
       }
     }
+  }
+
+  private boolean isStatusOld() {
+    return System.nanoTime() - refreshedNanos > STATUS_NANOS;
   }
 
   /**
@@ -230,7 +237,11 @@ final class EngineLoop implements AutoCloseable {
   /** Slices while they fit and nobody calls; a stalled step is tried again after each. */
   private boolean train(Learner ready) {
     boolean any = false;
-    while (!closing && ready.isReady() && commands.isEmpty() && (stalled || fits(ready))) {
+    while (!closing
+        && ready.isReady()
+        && !isCalled()
+        && !isStatusOld()
+        && (stalled || fits(ready))) {
       Slice kind = ready.nextSlice();
       int rows = ready.nextRows();
       long start = System.nanoTime();
@@ -242,9 +253,18 @@ final class EngineLoop implements AutoCloseable {
       if (stalled) {
         break;
       }
-      mover.poll(!server.hasWork());
+      mover.poll(server.demand().prompts() == 0);
     }
     return any;
+  }
+
+  /** Whether somebody wants something; what merely wakes the loop has done so. */
+  private boolean isCalled() {
+    if (wakeUp.equals(commands.peek())) {
+      woken.set(false);
+      Command<?> unused = commands.poll();
+    }
+    return !commands.isEmpty();
   }
 
   private boolean fits(Learner ready) {

@@ -33,9 +33,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Learning on one engine: adds gradients up, steps, publishes. Runs in slices, those of a step before those of any job; until a
- * step has ended, whoever asks for the values waits, and whoever would change them or the sum is refused. A step for which there is
- * no memory yet, because requests at the version before last have not ended, waits for these, and meanwhile only jobs with a sum
- * of their own go on. Engine thread.
+ * step has ended, whoever asks for the values waits, and whoever would change them or the sum is refused. A step for whose version
+ * there is no memory yet, because requests at old ones have not ended, waits for these, and meanwhile only jobs with a sum of
+ * their own go on. Engine thread.
  */
 final class Learner implements AutoCloseable {
   private final Ops ops;
@@ -101,7 +101,7 @@ final class Learner implements AutoCloseable {
 
   /** The step whose slice is next, if there is one and it has room. */
   private @Nullable Update readyUpdate() {
-    return update != null && (update.hasBegun() || trainable.hasRoom(store)) ? update : null;
+    return update != null && (update.hasBegun() || store.hasRoomFor(trainable)) ? update : null;
   }
 
   /** What the next slice does. */
@@ -278,6 +278,11 @@ final class Learner implements AutoCloseable {
 
   private void copyIn(AdapterData data) {
     requireNothingUnderWay();
+    if (!store.hasRoomFor(trainable)) {
+      throw new IllegalStateException("There are " + store.versions().size()
+          + " versions, for there are requests at old ones, and memory for no more. Publish this one"
+          + " again when some of them have ended.");
+    }
     LoraSpec spec = adapterConfig().spec();
     optimizer.restart(values -> AdapterTransfer.write(ops, data, spec, model, values));
     sum.clear(ops);

@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MemoryPlan {
   private static final int FLOAT = 4;
+  /** Of whatever back end, at most. */
+  private static final long PANEL_ROWS = 64;
+
   private final Map<String, Long> parts = new LinkedHashMap<>();
   private final long deviceBytes;
 
@@ -58,18 +61,27 @@ public final class MemoryPlan {
     // Packed rows are rounded up to the width of a tile.
     long base = FLOAT
         * (model.parameters()
-            + 64L * (model.hiddenSize() + model.ffnSize()) * (7L * model.layers() + 2));
+            + PANEL_ROWS * (model.hiddenSize() + model.ffnSize()) * (7L * model.layers() + 2));
     long rotary = (long) FLOAT * model.maxPositions() * model.headDim();
     if (learning == null) {
       return base + rotary;
     }
-    boolean whole = learning.trainable() instanceof Trainable.WholeModel;
-    // While a new version is laid out, the one before is still there.
-    long versions = config.keptVersions() + 2L + (whole ? 0 : WeightStore.MAX_DRAFTS);
+    Trainable trainable = learning.trainable();
+    long versions = config.keptVersions() + (long) trainable.spareVersions();
     return rotary
-        + (whole
-            ? base * versions
-            : base + versions * 2 * parameters(model, learning.trainable()) * FLOAT);
+        + (trainable instanceof Trainable.Adapter adapter
+            ? base + (versions + WeightStore.MAX_DRAFTS) * packedAdapter(model, adapter)
+            : base * versions);
+  }
+
+  /** Like that of the base weights, memory of an adapter's is rounded up to whole panels of rows. */
+  private static long packedAdapter(ModelConfig model, Trainable.Adapter adapter) {
+    long bytes = 0;
+    for (ParameterId id : adapter.parameters(model)) {
+      long rows = (id.rows(model, adapter.rank()) + PANEL_ROWS - 1) / PANEL_ROWS * PANEL_ROWS;
+      bytes += FLOAT * rows * id.cols(model, adapter.rank());
+    }
+    return bytes;
   }
 
   private static long parameters(ModelConfig model, Trainable trainable) {
@@ -85,8 +97,10 @@ public final class MemoryPlan {
   }
 
   private static long optimizer(ModelConfig model, Trainable trainable) {
-    // Values, two moments, the gradient, that of a job of its own; that of a layer, apart.
-    return 5L * FLOAT * parameters(model, trainable)
+    // Values, two moments, the gradient, that of a job of its own, a draft to be laid out; that of
+    // a
+    // layer, apart.
+    return (trainable instanceof Trainable.Adapter ? 6L : 5L) * FLOAT * parameters(model, trainable)
         + FLOAT * parameters(model, trainable, id -> id.layer() == 0);
   }
 

@@ -88,9 +88,11 @@ final class StepBudget {
   /** Takes note of a step. */
   void stepTook(StepReport step, long nowNanos, long nanos) {
     servingNanos += nanos;
-    double share = targets.trainingShare();
-    creditNanos = Math.min(2 * STRETCH_NANOS, creditNanos + nanos * share / (1 - share));
-    stretching |= creditNanos >= STRETCH_NANOS;
+    if (isLimited()) {
+      double share = targets.trainingShare();
+      creditNanos = Math.min(2 * STRETCH_NANOS, creditNanos + nanos * share / (1 - share));
+      stretching |= creditNanos >= STRETCH_NANOS;
+    }
     for (String id : step.tokensFor()) {
       Answer answer = answers.computeIfAbsent(id, first -> new Answer(nowNanos));
       answer.lastNanos = nowNanos;
@@ -111,13 +113,18 @@ final class StepBudget {
   void sliceTook(Slice kind, int rows, long nowNanos, long nanos) {
     trainingNanos += nanos;
     lastSliceNanos = nowNanos;
-    if (!answers.isEmpty()) {
+    if (isLimited() && !answers.isEmpty()) {
       creditNanos -= nanos;
       stretching &= creditNanos > 0;
     }
     if (rows > 0) {
       model(kind).observe(nanos, rows, 1);
     }
+  }
+
+  /** Whether training is to leave time that the targets leave. */
+  private boolean isLimited() {
+    return targets.trainingShare() < 1;
   }
 
   private TimeModel model(Slice kind) {
@@ -150,7 +157,7 @@ final class StepBudget {
     if (demand.prompts() > 0 && waited <= patience / 2) {
       return false;
     }
-    if (!answers.isEmpty() && !stretching) {
+    if (isLimited() && !answers.isEmpty() && !stretching) {
       return false;
     }
     double ends = nowNanos + model(kind).predict(rows, 1) + predict(demand);

@@ -127,7 +127,7 @@ final class Scheduler {
       Sequence next = waiting.element();
       next.start(tree);
       int missing = next.missingPages(next.pending() + 1, kv.pageSize());
-      if (!makeRoom(missing) && !running.isEmpty()) {
+      if (!running.isEmpty() && (missing > pagesToHave() || !makeRoom(missing))) {
         next.release(tree, kv);
         break;
       }
@@ -162,6 +162,15 @@ final class Scheduler {
       running.forEach(Sequence::forgetRecorded);
     }
     return kv.freePages() >= pages;
+  }
+
+  /**
+   * At most so many pages could be free with all sequences going on. A prompt that needs more must wait for one to end, and would
+   * empty the tree in vain.
+   */
+  private int pagesToHave() {
+    int held = running.stream().mapToInt(Sequence::ownedPages).sum();
+    return kv.pageCount() - tree.pinnedPages() - held;
   }
 
   private void preempt(Sequence sequence) {

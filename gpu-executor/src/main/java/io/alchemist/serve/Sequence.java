@@ -143,6 +143,11 @@ final class Sequence {
     }
   }
 
+  /** Pages of its own, which are in no tree yet. */
+  int ownedPages() {
+    return pageCount - firstOwnedPage;
+  }
+
   /** Pages missing before {@code more} tokens can be computed. */
   int missingPages(int more, int pageSize) {
     return Math.max(0, (computed + more + pageSize - 1) / pageSize - pageCount);

@@ -206,7 +206,7 @@ public final class Server implements AutoCloseable {
         pairs += RaggedBatch.pairs(chunk.sequence().computed(), chunk.count());
       }
       for (Choice choice : run(plan)) {
-        accept(choice);
+        tryToAccept(choice);
         String id = choice.sequence().request().id();
         if (byId.containsKey(id)) {
           tokensFor.add(id);
@@ -223,15 +223,29 @@ public final class Server implements AutoCloseable {
       return runner.run(plan);
     } catch (RuntimeException | Error e) {
       LOG.error("A step of {} rows failed; its requests end with an error", plan.rows(), e);
-      RequestException error = new RequestException(
-          RequestException.Kind.UNAVAILABLE,
-          "step_failed",
-          null,
-          "The engine could not compute this request: " + e);
       for (StepPlan.Chunk chunk : plan.chunks()) {
-        end(chunk.sequence(), FinishReason.ERROR, error);
+        end(chunk.sequence(), FinishReason.ERROR, stepFailed(e));
       }
       return List.of();
+    }
+  }
+
+  private static RequestException stepFailed(Throwable why) {
+    return new RequestException(
+        RequestException.Kind.UNAVAILABLE,
+        "step_failed",
+        null,
+        "The engine could not compute this request: " + why);
+  }
+
+  /** What fails for one request must not keep the others of its step from their tokens: these have gone on. */
+  private void tryToAccept(Choice choice) {
+    try {
+      accept(choice);
+    } catch (RuntimeException | Error e) {
+      String id = choice.sequence().request().id();
+      LOG.error("Request '{}' failed; it ends with an error", id, e);
+      end(choice.sequence(), FinishReason.ERROR, stepFailed(e));
     }
   }
 

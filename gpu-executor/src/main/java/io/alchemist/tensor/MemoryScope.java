@@ -168,6 +168,18 @@ public final class MemoryScope implements AutoCloseable {
     }
   }
 
+  /** Closes the scope and those inside it, and frees what was not given back: for work that broke off somewhere. */
+  public void discard() {
+    synchronized (lock) {
+      if (!closed) {
+        freeAll();
+        if (parent != null) {
+          parent.children.remove(this);
+        }
+      }
+    }
+  }
+
   private void freeAll() {
     for (MemoryScope child : children) {
       child.freeAll();

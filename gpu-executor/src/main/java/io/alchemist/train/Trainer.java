@@ -16,7 +16,6 @@ import io.alchemist.model.CrossEntropy;
 import io.alchemist.model.SavePlan;
 import io.alchemist.model.Transformer;
 import io.alchemist.tensor.DType;
-import io.alchemist.tensor.DeviceMemoryException;
 import io.alchemist.tensor.HostBuffer;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
@@ -366,6 +365,7 @@ public final class Trainer implements AutoCloseable {
     private @Nullable MicroBatchPass pass;
     private @Nullable MicroBatch batch;
     private @Nullable MemoryScope passScope;
+    private @Nullable LoggedReader reader;
     private @Nullable WeightSet weights;
     private @Nullable PassGradient gradient;
     /** Of passes that broke off and begin again; pinned until the job ends. */
@@ -432,7 +432,7 @@ public final class Trainer implements AutoCloseable {
       }
       MemoryScope memory = scope.child("pass");
       passScope = memory;
-      LoggedReader reader = new LoggedReader(
+      LoggedReader logged = new LoggedReader(
           ops,
           memory,
           model.config(),
@@ -444,6 +444,7 @@ public final class Trainer implements AutoCloseable {
           planned.choice().load(),
           loader,
           onReady);
+      reader = logged;
       GradientSum sum = job.into();
       // The host may lose a block in the middle of the pass, which then begins again.
       gradient = sum == null
@@ -453,7 +454,7 @@ public final class Trainer implements AutoCloseable {
               memory,
               sum.gradient(),
               model.config().layers(),
-              reader.readsHost(),
+              logged.readsHost(),
               next.joined());
       pass = new MicroBatchPass(
           ops,
@@ -465,7 +466,7 @@ public final class Trainer implements AutoCloseable {
           pinned,
           planned.batch(),
           sliceRows,
-          reader,
+          logged,
           gradient,
           crossEntropy);
     }
@@ -506,6 +507,11 @@ public final class Trainer implements AutoCloseable {
         passScope.close();
         passScope = null;
       }
+      reader = null;
+      unpin();
+    }
+
+    private void unpin() {
       if (pack != null) {
         pack.close();
         pack = null;
@@ -525,15 +531,25 @@ public final class Trainer implements AutoCloseable {
       release();
     }
 
-    /** Gives everything back, whatever state a failure left it in. */
+    /** Gives everything back, whatever state a failure left it in: the memory of a pass goes with its scope. */
     void abandon() {
+      LoggedReader loading = reader;
+      MemoryScope memory = passScope;
+      PassGradient added = gradient;
+      reader = null;
+      passScope = null;
+      gradient = null;
+      pass = null;
+      hasAdded |= added != null && added.hasAdded();
       try {
-        abandonPass();
-      } catch (DeviceMemoryException e) {
-        LOG.debug("A failed pass left memory behind, which its scope has freed", e);
-        passScope = null;
-        release();
+        if (loading != null) {
+          loading.stop();
+        }
       } finally {
+        if (memory != null) {
+          memory.discard();
+        }
+        unpin();
         unpinBegun();
       }
     }

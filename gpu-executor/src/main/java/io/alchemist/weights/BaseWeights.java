@@ -32,9 +32,12 @@ final class BaseWeights {
     BaseWeights base = empty(parent);
     try {
       for (ParameterId id : ParameterId.ofModel(source.config())) {
-        try (Tensor rows = HostWeights.read(ops, base.scope, source, id)) {
-          base.add(ops, source.config(), id);
-          base.put(ops, id, 0, rows);
+        base.add(ops, source.config(), id);
+        // Part by part: as they were stored, the largest would need their memory twice.
+        for (ParameterPart part : ParameterPart.of(id, source.config())) {
+          try (Tensor rows = HostWeights.read(ops, base.scope, source, part)) {
+            base.put(ops, id, part.firstRow(), rows);
+          }
         }
       }
       return base;

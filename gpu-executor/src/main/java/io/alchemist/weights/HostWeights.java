@@ -12,13 +12,11 @@ final class HostWeights {
 
   private HostWeights() {}
 
-  /** One weight as an F32 tensor, which the caller closes. */
-  static Tensor read(Ops ops, MemoryScope scope, WeightSource source, ParameterId id) {
-    ModelConfig config = source.config();
-    Tensor tensor =
-        scope.allocate(id.toString(), DType.F32, id.rows(config, 0), id.cols(config, 0));
+  /** Some rows of a weight as an F32 tensor, which the caller closes. */
+  static Tensor read(Ops ops, MemoryScope scope, WeightSource source, ParameterPart part) {
+    Tensor tensor = scope.allocate(part.id().toString(), DType.F32, part.rows(), part.cols());
     try {
-      readInto(ops, source, id, tensor);
+      readInto(ops, source, part.id(), (long) part.firstRow() * part.cols(), tensor);
       return tensor;
     } catch (RuntimeException e) {
       tensor.close();
@@ -28,10 +26,15 @@ final class HostWeights {
 
   /** One weight into a tensor of its shape. */
   static void readInto(Ops ops, WeightSource source, ParameterId id, Tensor tensor) {
+    readInto(ops, source, id, 0, tensor);
+  }
+
+  private static void readInto(
+      Ops ops, WeightSource source, ParameterId id, long from, Tensor tensor) {
     for (long at = 0; at < tensor.elements(); at += PIECE) {
       int count = (int) Math.min(PIECE, tensor.elements() - at);
       float[] piece = new float[count];
-      source.read(id.checkpointName(), at, FloatBuffer.wrap(piece));
+      source.read(id.checkpointName(), from + at, FloatBuffer.wrap(piece));
       ops.upload(piece, tensor.view(at, 1, count));
     }
   }

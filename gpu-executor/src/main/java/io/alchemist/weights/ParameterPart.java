@@ -19,11 +19,20 @@ public record ParameterPart(ParameterId id, int firstRow, int rows, int cols) {
 
   /** The parts of a matrix, first rows first; each begins where a {@link Weight#slice} may. */
   static List<ParameterPart> of(ParameterId id, Tensor matrix) {
-    int steps = Math.max(1, MAX_ELEMENTS / matrix.cols() / Weight.SLICE_STEP);
+    return of(id, matrix.rows(), matrix.cols());
+  }
+
+  /** The parts of a matrix of the base model. */
+  static List<ParameterPart> of(ParameterId id, ModelConfig config) {
+    return of(id, id.rows(config, 0), id.cols(config, 0));
+  }
+
+  private static List<ParameterPart> of(ParameterId id, int rows, int cols) {
+    int steps = Math.max(1, MAX_ELEMENTS / cols / Weight.SLICE_STEP);
     int most = steps * Weight.SLICE_STEP;
     List<ParameterPart> parts = new ArrayList<>();
-    for (int first = 0; first < matrix.rows(); first += most) {
-      parts.add(new ParameterPart(id, first, Math.min(most, matrix.rows() - first), matrix.cols()));
+    for (int first = 0; first < rows; first += most) {
+      parts.add(new ParameterPart(id, first, Math.min(most, rows - first), cols));
     }
     return parts;
   }

@@ -21,8 +21,11 @@ public sealed interface Trainable permits Trainable.Adapter, Trainable.WholeMode
   /** Begins a version of what is trained. */
   NewVersion newVersion(WeightStore store);
 
-  /** Whether there is room for such a version, or only when requests at one of those before have ended. */
-  boolean hasRoom(WeightStore store);
+  /**
+   * Versions for which there is memory besides those kept: the live one, one that is being laid out, and older ones at which
+   * requests have not ended.
+   */
+  int spareVersions();
 
   /**
    * A LoRA adapter. A begins with a seeded uniform distribution in ±1/sqrt(inputs), B with zeros, so that the first version
@@ -67,8 +70,8 @@ public sealed interface Trainable permits Trainable.Adapter, Trainable.WholeMode
     }
 
     @Override
-    public boolean hasRoom(WeightStore store) {
-      return true;
+    public int spareVersions() {
+      return 8;
     }
   }
 
@@ -98,8 +101,8 @@ public sealed interface Trainable permits Trainable.Adapter, Trainable.WholeMode
     }
 
     @Override
-    public boolean hasRoom(WeightStore store) {
-      return store.hasRoomForModel();
+    public int spareVersions() {
+      return 2;
     }
   }
 }

@@ -107,12 +107,9 @@ public final class WeightStore implements AutoCloseable {
     return new NewVersion(ops, this, BaseWeights.empty(scope), null);
   }
 
-  /**
-   * Whether memory is planned for another model: for the live one, those kept and one more, which is either being laid out or
-   * older, with requests that have not ended.
-   */
-  boolean hasRoomForModel() {
-    return versions.size() < keptVersions + 2;
+  /** Whether there is memory for another version, or only when requests at one of those before have ended. */
+  public boolean hasRoomFor(Trainable trainable) {
+    return versions.size() < keptVersions + trainable.spareVersions();
   }
 
   /** The number of the next version, unless another is given elsewhere. */

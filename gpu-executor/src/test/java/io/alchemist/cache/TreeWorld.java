@@ -635,9 +635,13 @@ final class TreeWorld implements AutoCloseable {
       }
     }
     Set<Slab> uncopied = new HashSet<>();
+    Set<Slab> pinned = new HashSet<>();
     for (Logged l : logged) {
       if (l.slab() != null && !l.onHost()) {
         uncopied.add(l.slab());
+      }
+      if (l.slab() != null && l.pins > 0) {
+        pinned.add(l.slab());
       }
     }
     List<Logged> copied = new ArrayList<>();
@@ -646,7 +650,7 @@ final class TreeWorld implements AutoCloseable {
       if (l.slab() != null && l.pins == 0) {
         if (!l.onHost()) {
           deviceOnly.add(l);
-        } else if (!uncopied.contains(l.slab())) {
+        } else if (!uncopied.contains(l.slab()) && !pinned.contains(l.slab())) {
           copied.add(l);
         }
       }
