@@ -44,7 +44,7 @@ final class ColocateBench {
   private static final int LOGGED_TOKENS = 8 * 1024;
   private static final long MEMORY = 6L << 30;
   /** Targets that let training and serving take turns, a stretch and a step or two. */
-  private static final LatencyTargets IN_TURNS = new LatencyTargets(1e6, 1e6, 1e6, 0.5);
+  private static final LatencyTargets IN_TURNS = new LatencyTargets(1e6, 50, 1e6, 0.5);
 
   private final Options options;
   private final Trace trace;
@@ -276,6 +276,7 @@ final class ColocateBench {
         "ttft_ms_slowest",
         off.slowestFirstTokensMillis(Timed.TAIL),
         on.slowestFirstTokensMillis(Timed.TAIL));
+    figures.put("ttft_slowest_paired_ratio", on.slowestFirstTokensOver(off));
     compare(figures, "tpot_ms_p50", off.perTokenMillis(0.5), on.perTokenMillis(0.5));
     compare(figures, "tpot_ms_p99", off.perTokenMillis(0.99), on.perTokenMillis(0.99));
     compare(
@@ -283,6 +284,7 @@ final class ColocateBench {
         "tpot_ms_slowest",
         off.slowestPerTokenMillis(Timed.TAIL),
         on.slowestPerTokenMillis(Timed.TAIL));
+    figures.put("tpot_slowest_paired_ratio", on.slowestPerTokenOver(off));
     compare(figures, "goodput_per_s", off.goodput(), on.goodput());
     compare(figures, "serving_share_of_time", off.servingShare(), on.servingShare());
     figures.put("training_tokens_per_s_beside_serving", on.trainedTokensPerSecond());
@@ -295,7 +297,7 @@ final class ColocateBench {
     figures.put(name + "_ratio", on / off);
   }
 
-  /** A gradient in one go against the same one with a step of serving after each slice, whose own time doesn't count. */
+  /** A gradient in one go against the same one with steps of serving after each stretch, whose own time doesn't count. */
   private void suspend(Map<String, Object> figures, Engine engine) {
     progress.accept("suspending and resuming");
     int prompt = options.microBatchTokens() / 2 - 16;

@@ -3,7 +3,9 @@ package io.alchemist.cli;
 import io.alchemist.bench.BenchCommand;
 import io.alchemist.files.ModelFileException;
 import io.alchemist.helpdesk.TrainHelpDesk;
+import io.alchemist.serve.RequestException;
 import io.alchemist.tensor.DeviceMemoryException;
+import java.io.IOException;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -35,7 +37,9 @@ public final class Main {
       PrintWriter err = command.getErr();
       if (error instanceof ModelFileException
           || error instanceof DeviceMemoryException
-          || error instanceof IllegalArgumentException) {
+          || error instanceof IllegalArgumentException
+          || error instanceof RequestException
+          || (error instanceof IOException && error.getMessage() != null)) {
         err.println(error.getMessage());
       } else {
         error.printStackTrace(err);

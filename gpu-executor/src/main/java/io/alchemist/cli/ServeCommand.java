@@ -134,14 +134,27 @@ final class ServeCommand implements Callable<Integer> {
         out.flush();
         engine.drain();
       }
-      save(engine, model, out);
+      return save(engine, model, out) ? 0 : 1;
     } finally {
       stopped.countDown();
     }
-    return 0;
   }
 
-  private void save(Engine engine, LoadedModel model, PrintWriter out) {
+  /** Saves what is to be saved. A failure is told here and now: when this command returns, the process ends. */
+  private boolean save(Engine engine, LoadedModel model, PrintWriter out) {
+    try {
+      saveTrained(engine, model, out);
+      return true;
+    } catch (RuntimeException e) {
+      PrintWriter err = spec.commandLine().getErr();
+      err.println("What was learnt could not be saved: " + e.getMessage());
+      e.printStackTrace(err);
+      err.flush();
+      return false;
+    }
+  }
+
+  private void saveTrained(Engine engine, LoadedModel model, PrintWriter out) {
     if (saveAdapter != null) {
       PeftDirectory.write(
           saveAdapter,
@@ -212,6 +225,21 @@ final class ServeCommand implements Callable<Integer> {
         throw new IllegalArgumentException(
             target + " exists, and is not written over: name a directory that doesn't.");
       }
+      checkCanBeMade(target);
+    }
+  }
+
+  private static void checkCanBeMade(Path target) {
+    Path parent = target.toAbsolutePath().getParent();
+    try {
+      if (parent != null) {
+        Files.createDirectories(parent);
+        Files.delete(Files.createTempFile(parent, ".alchemist", ".tmp"));
+      }
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          "Nothing could be saved to " + target + ": " + e + ". Name a directory that can be made.",
+          e);
     }
   }
 

@@ -56,6 +56,10 @@ public final class FeedbackLearner implements FeedbackSink {
    */
   public FeedbackLearner(
       Engine engine, LoadedModel model, FeedbackSink durable, int stepsPerBatch) {
+    if (stepsPerBatch < 1) {
+      throw new IllegalArgumentException("Feedback can't be learnt in " + stepsPerBatch
+          + " updates; give at least one for each batch.");
+    }
     this.engine = engine;
     this.model = model;
     this.durable = durable;

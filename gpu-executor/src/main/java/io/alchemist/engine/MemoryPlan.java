@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MemoryPlan {
   private static final int FLOAT = 4;
-  /** Of whatever back end, at most. */
-  private static final long PANEL_ROWS = 64;
+  /** Rows that a back end lays out together, at most. */
+  private static final long PANEL_ROWS = 32;
 
   private final Map<String, Long> parts = new LinkedHashMap<>();
   private final long deviceBytes;
@@ -61,7 +61,7 @@ public final class MemoryPlan {
     // Packed rows are rounded up to the width of a tile.
     long base = FLOAT
         * (model.parameters()
-            + PANEL_ROWS * (model.hiddenSize() + model.ffnSize()) * (7L * model.layers() + 2));
+            + 2 * PANEL_ROWS * (model.hiddenSize() + model.ffnSize()) * (7L * model.layers() + 2));
     long rotary = (long) FLOAT * model.maxPositions() * model.headDim();
     if (learning == null) {
       return base + rotary;

@@ -37,10 +37,11 @@ final class StepBudget {
   /** For so many times the target of a first token training keeps out after one was late. */
   private static final double KEEPS_OUT = 10;
 
-  /** How long training goes on beside answers, as long as the targets allow: it begins when it has credit for this. */
-  private static final double STRETCH_NANOS = 10e6;
+  /** So much of the target of a next token training takes at a stretch beside answers: it begins when it has credit for that. */
+  private static final double STRETCH = 0.4;
 
   private final LatencyTargets targets;
+  private final double stretchNanos;
   private final Map<String, Answer> answers = new HashMap<>();
   /** By rows, pairs of query and key, steps: the products' time first. */
   private final TimeModel prefill = new TimeModel(3);
@@ -67,6 +68,7 @@ final class StepBudget {
 
   StepBudget(LatencyTargets targets) {
     this.targets = targets;
+    this.stretchNanos = STRETCH * targets.perTokenMillis() * 1e6;
   }
 
   /** When an answer got tokens. */
@@ -90,8 +92,8 @@ final class StepBudget {
     servingNanos += nanos;
     if (isLimited()) {
       double share = targets.trainingShare();
-      creditNanos = Math.min(2 * STRETCH_NANOS, creditNanos + nanos * share / (1 - share));
-      stretching |= creditNanos >= STRETCH_NANOS;
+      creditNanos = Math.min(2 * stretchNanos, creditNanos + nanos * share / (1 - share));
+      stretching |= creditNanos >= stretchNanos;
     }
     for (String id : step.tokensFor()) {
       Answer answer = answers.computeIfAbsent(id, first -> new Answer(nowNanos));

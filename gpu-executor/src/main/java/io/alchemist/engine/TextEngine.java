@@ -17,12 +17,12 @@ import io.alchemist.serve.TextRequest;
 import io.alchemist.serve.TextService;
 import io.alchemist.serve.TokenListener;
 import io.alchemist.serve.Turn;
+import io.alchemist.text.ChatMessage;
 import io.alchemist.text.ChatTemplate;
 import io.alchemist.text.Detokenizer;
 import io.alchemist.text.StopStrings;
 import io.alchemist.text.Tokenizer;
 import io.alchemist.text.jinja.TemplateException;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,6 +37,9 @@ public final class TextEngine implements TextService {
   private final LoadedModel model;
   private final FeedbackSink feedback;
   private final AnsweredTurn.Listener answers;
+  /** A text with more is longer than the context, however it is cut: to find that out need not take long. */
+  private final long mostCharacters;
+
   private final long createdEpochSeconds = Instant.now().getEpochSecond();
 
   /** Serves {@code model} by {@code engine}; owns neither, nor the sink. */
@@ -48,6 +51,8 @@ public final class TextEngine implements TextService {
   public TextEngine(
       Engine engine, LoadedModel model, FeedbackSink feedback, AnsweredTurn.Listener answers) {
     this.answers = answers;
+    this.mostCharacters =
+        (long) engine.model().maxPositions() * model.tokenizer().longestToken();
     this.engine = engine;
     this.model = model;
     this.feedback = feedback;
@@ -103,11 +108,12 @@ public final class TextEngine implements TextService {
   /**
    * The tokens of a prompt.
    *
-   * @throws RequestException when the model's template refuses the conversation, or it has none
+   * @throws RequestException when the model's template refuses the conversation, or it has none, or the text is too long
    */
   int[] tokens(TextRequest.Prompt prompt) {
     Tokenizer tokenizer = model.tokenizer();
     if (prompt instanceof TextRequest.RawText raw) {
+      checkLength(raw.text().length());
       return tokenizer.encode(raw.text());
     }
     if (prompt instanceof TextRequest.Tokens tokens) {
@@ -120,11 +126,25 @@ public final class TextEngine implements TextService {
           "The model '" + model.name() + "' has no chat template, so it can't hold a conversation. "
               + "Use /v1/completions, or give its directory a chat_template.");
     }
+    List<ChatMessage> messages = ((TextRequest.Messages) prompt).messages();
+    checkLength(messages.stream().mapToLong(m -> m.content().length()).sum());
     try {
-      return tokenizer.encodeChat(template, ((TextRequest.Messages) prompt).messages());
+      return tokenizer.encodeChat(template, messages);
     } catch (TemplateException e) {
       throw RequestException.invalid(
           "messages", "The model's chat template refuses this conversation: " + e.getMessage());
+    }
+  }
+
+  private void checkLength(long characters) {
+    if (characters > mostCharacters) {
+      throw new RequestException(
+          RequestException.Kind.INVALID,
+          "context_length_exceeded",
+          null,
+          "The prompt has " + characters + " characters, more than "
+              + engine.model().maxPositions()
+              + " tokens, the model's context, can stand for. Shorten the prompt.");
     }
   }
 
@@ -187,13 +207,11 @@ public final class TextEngine implements TextService {
       List<Alternative> alternatives = new ArrayList<>();
       for (int i = 0; i < token.alternativeIds().length; i++) {
         int id = token.alternativeIds()[i];
-        alternatives.add(new Alternative(id, textOf(id), token.alternativeLogProbs()[i]));
+        alternatives.add(
+            new Alternative(id, model.tokenizer().bytesOf(id), token.alternativeLogProbs()[i]));
       }
-      return new TokenInfo(token.id(), textOf(token.id()), token.logProb(), alternatives);
-    }
-
-    private String textOf(int id) {
-      return new String(model.tokenizer().bytesOf(id), StandardCharsets.UTF_8);
+      byte[] bytes = model.tokenizer().bytesOf(token.id());
+      return new TokenInfo(token.id(), bytes, token.logProb(), alternatives);
     }
 
     @Override

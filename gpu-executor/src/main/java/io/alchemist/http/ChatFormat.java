@@ -4,13 +4,11 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import io.alchemist.serve.TextListener.Alternative;
 import io.alchemist.serve.TextListener.TokenInfo;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Choices of {@code /v1/chat/completions}. */
 final class ChatFormat implements ResponseFormat {
-  private static final char REPLACEMENT = '\uFFFD';
 
   @Override
   public String idPrefix() {
@@ -98,27 +96,24 @@ final class ChatFormat implements ResponseFormat {
 
   private static void token(JsonGenerator json, TokenInfo token) throws IOException {
     json.writeStartObject();
-    values(json, token.text(), token.logProb());
+    values(json, token.text(), token.bytes(), token.logProb());
     json.writeArrayFieldStart("top_logprobs");
     for (Alternative alternative : token.alternatives()) {
       json.writeStartObject();
-      values(json, alternative.text(), alternative.logProb());
+      values(json, alternative.text(), alternative.bytes(), alternative.logProb());
       json.writeEndObject();
     }
     json.writeEndArray();
     json.writeEndObject();
   }
 
-  private static void values(JsonGenerator json, String text, float logProb) throws IOException {
+  private static void values(JsonGenerator json, String text, byte[] bytes, float logProb)
+      throws IOException {
     json.writeStringField("token", text);
     json.writeNumberField("logprob", ResponseFormat.finite(logProb));
-    if (text.indexOf(REPLACEMENT) >= 0) {
-      // Part of a character: its text no longer says which bytes it was.
-      json.writeNullField("bytes");
-      return;
-    }
+    // By these a client puts characters together that are spread over several tokens.
     json.writeArrayFieldStart("bytes");
-    for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+    for (byte b : bytes) {
       json.writeNumber(b & 0xFF);
     }
     json.writeEndArray();

@@ -7,6 +7,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderResult;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
@@ -149,12 +150,30 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
     cancel(slowReader);
     slowReader = null;
     if (!ctx.channel().isWritable()) {
-      slowReader = ctx.executor()
-          .schedule(
-              () -> cutOff(ctx, "took nothing for " + config.slowReaderTimeoutMillis() + " ms"),
-              config.slowReaderTimeoutMillis(),
-              TimeUnit.MILLISECONDS);
+      watch(ctx, unread(ctx));
     }
+  }
+
+  /** Cuts a reader off who, after a while, has no less to read than now; a large answer may take longer than that. */
+  private void watch(ChannelHandlerContext ctx, long unreadNow) {
+    slowReader = ctx.executor()
+        .schedule(
+            () -> {
+              long left = unread(ctx);
+              if (left < unreadNow) {
+                watch(ctx, left);
+              } else {
+                cutOff(ctx, "took nothing for " + config.slowReaderTimeoutMillis() + " ms");
+              }
+            },
+            config.slowReaderTimeoutMillis(),
+            TimeUnit.MILLISECONDS);
+  }
+
+  /** Bytes written to the channel and not taken by the network. */
+  private static long unread(ChannelHandlerContext ctx) {
+    ChannelOutboundBuffer pending = ctx.channel().unsafe().outboundBuffer();
+    return pending == null ? 0 : pending.totalPendingWriteBytes() - pending.currentProgress();
   }
 
   @Override

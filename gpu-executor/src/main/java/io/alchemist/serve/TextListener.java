@@ -1,5 +1,6 @@
 package io.alchemist.serve;
 
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -28,14 +29,26 @@ public interface TextListener {
    * A chosen token.
    *
    * @param id of the vocabulary
-   * @param text what it decodes to on its own
+   * @param bytes what it stands for: characters in UTF-8, or parts of one
    * @param logProb log-probability under the model, before temperature
    * @param alternatives the most likely tokens, most likely first, as many as the request asked for
    */
-  record TokenInfo(int id, String text, float logProb, List<Alternative> alternatives) {}
+  @SuppressWarnings("ArrayRecordComponent") // one writer, one reader, never compared
+  record TokenInfo(int id, byte[] bytes, float logProb, List<Alternative> alternatives) {
+    /** What it decodes to on its own; parts of characters become replacement characters. */
+    public String text() {
+      return new String(bytes, StandardCharsets.UTF_8);
+    }
+  }
 
   /** A token that could have been chosen. */
-  record Alternative(int id, String text, float logProb) {}
+  @SuppressWarnings("ArrayRecordComponent")
+  record Alternative(int id, byte[] bytes, float logProb) {
+    /** As {@link TokenInfo#text}. */
+    public String text() {
+      return new String(bytes, StandardCharsets.UTF_8);
+    }
+  }
 
   /**
    * Tokens counted.

@@ -184,6 +184,15 @@ final class TokenBytes {
     return id < ends.length ? ends[id] - start(id) : 0;
   }
 
+  /** Most bytes of any token. */
+  int longest() {
+    int longest = 0;
+    for (int id = 0; id < ends.length; id++) {
+      longest = Math.max(longest, length(id));
+    }
+    return longest;
+  }
+
   void copy(int id, ByteBuffer into) {
     into.put(data, start(id), length(id));
   }

@@ -281,6 +281,11 @@ public final class Tokenizer implements AutoCloseable {
     return copy.array();
   }
 
+  /** Most bytes that a token stands for. */
+  public int longestToken() {
+    return bytes.longest();
+  }
+
   /** Frees the native memory; encoding fails from now on. */
   @Override
   public void close() {

@@ -11,6 +11,19 @@ package io.alchemist.train;
  */
 public record LearningRate(float peak, int warmupSteps, int totalSteps, float finalShare) {
 
+  /**
+   * Checks the peak.
+   *
+   * @throws IllegalArgumentException when it is no positive number
+   */
+  public LearningRate {
+    if (!(peak > 0) || Float.isInfinite(peak)) {
+      throw new IllegalArgumentException(
+          "A learning rate of " + peak
+              + " teaches nothing or makes weights that are no numbers; give a positive one, such as 0.001.");
+    }
+  }
+
   /** The peak after a warm-up, for as long as it takes. */
   public static LearningRate constant(float peak, int warmupSteps) {
     return new LearningRate(peak, warmupSteps, 0, 1);

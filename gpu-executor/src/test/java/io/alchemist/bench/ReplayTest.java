@@ -37,6 +37,22 @@ class ReplayTest {
   }
 
   @Test
+  void windowsAreComparedInPairs() {
+    Replay other = new Replay(new LatencyTargets(500, 50, 2_000, 0.1));
+    long[] firsts = {100, 200, 400};
+    long[] others = {200, 200, 100};
+    for (int i = 0; i < 3; i++) {
+      replay.window(1, 0, 0, 0);
+      other.window(1, 0, 0, 0);
+      replay.request(10 * MILLI, 10 * MILLI, 2);
+      replay.request(firsts[i] * MILLI, firsts[i] * MILLI, 2);
+      other.request(others[i] * MILLI, others[i] * MILLI, 2);
+    }
+    assertThat(replay.slowestFirstTokensOver(other)).as("of 0.5, 1 and 4").isEqualTo(1);
+    assertThat(replay.slowestPerTokenOver(other)).isEqualTo(1);
+  }
+
+  @Test
   void ofNothingThereIsNoPercentile() {
     assertThatThrownBy(() -> new Timed().percentile(0.5))
         .isInstanceOf(IllegalArgumentException.class)

@@ -265,9 +265,9 @@ class StepBudgetTest {
       }
       stretches += any ? 1 : 0;
     }
-    // 3,000 ms of serving; what is begun with 10 ms of credit ends when it is used up.
-    assertThat(slices * 4.0).isCloseTo(1_000, within(12.0));
-    assertThat(slices / stretches).as("slices of 4 ms in one").isEqualTo(3);
+    // 3,000 ms of serving; what is begun with 20 ms of credit ends when it is used up.
+    assertThat(slices * 4.0).isCloseTo(1_000, within(24.0));
+    assertThat((double) slices / stretches).as("slices of 4 ms in one").isBetween(5.0, 6.0);
     quarter.ended("a");
     assertThat(quarter.allows(SliceKind.FORWARD, 100, NOTHING, at(now)))
         .as("with nobody there its share is all")
@@ -280,12 +280,13 @@ class StepBudgetTest {
     for (int i = 0; i < 100; i++) {
       tenth.sliceTook(SliceKind.FORWARD, 100, at(10 * i), 10 * MILLI);
     }
-    tenth.stepTook(new StepReport(0, 1, 10, List.of("a")), at(1_089), 89 * MILLI);
-    assertThat(tenth.allows(SliceKind.FORWARD, 100, DECODING, at(1_089)))
-        .as("9.9 ms of credit")
+    tenth.stepTook(new StepReport(0, 1, 10, List.of("a")), at(1_179), 179 * MILLI);
+    assertThat(tenth.allows(SliceKind.FORWARD, 100, DECODING, at(1_179)))
+        .as("19.9 ms of credit")
         .isFalse();
-    tenth.stepTook(new StepReport(0, 1, 10, List.of("a")), at(1_091), 2 * MILLI);
-    assertThat(tenth.allows(SliceKind.FORWARD, 100, DECODING, at(1_091))).isTrue();
+    tenth.ended("a");
+    tenth.stepTook(new StepReport(0, 1, 10, List.of("b")), at(1_181), 2 * MILLI);
+    assertThat(tenth.allows(SliceKind.FORWARD, 10, DECODING, at(1_181))).isTrue();
   }
 
   @Test

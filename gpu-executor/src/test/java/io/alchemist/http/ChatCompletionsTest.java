@@ -11,6 +11,7 @@ import io.alchemist.serve.TextListener;
 import io.alchemist.serve.TextRequest;
 import io.alchemist.text.ChatMessage;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -217,11 +218,13 @@ class ChatCompletionsTest extends ApiTest {
           "é",
           List.of(new TextListener.TokenInfo(
               1,
-              "é",
+              "é".getBytes(StandardCharsets.UTF_8),
               -0.5f,
               List.of(
-                  new TextListener.Alternative(1, "é", -0.5f),
-                  new TextListener.Alternative(2, "\uFFFD", Float.NEGATIVE_INFINITY)))));
+                  new TextListener.Alternative(1, "é".getBytes(StandardCharsets.UTF_8), -0.5f),
+                  // The first half of it.
+                  new TextListener.Alternative(
+                      2, new byte[] {(byte) 195}, Float.NEGATIVE_INFINITY)))));
       call.stop(1);
     };
 
@@ -234,7 +237,7 @@ class ChatCompletionsTest extends ApiTest {
     String expected =
         quotes("{'content':[{'token':'é','logprob':-0.5,'bytes':[195,169],'top_logprobs':["
             + "{'token':'é','logprob':-0.5,'bytes':[195,169]},"
-            + "{'token':'\uFFFD','logprob':-9999.0,'bytes':null}]}],'refusal':null}");
+            + "{'token':'\uFFFD','logprob':-9999.0,'bytes':[195]}]}],'refusal':null}");
     assertThat(whole.at("/choices/0/logprobs")).hasToString(expected);
     assertThat(json(events.get(1)).at("/choices/0/logprobs")).hasToString(expected);
   }

@@ -91,11 +91,11 @@ class CompletionsTest extends ApiTest {
           "a",
           List.of(new TextListener.TokenInfo(
               1,
-              "a",
+              new byte[] {'a'},
               -1,
               List.of(
-                  new TextListener.Alternative(2, "\uFFFD", -1),
-                  new TextListener.Alternative(3, "\uFFFD", -2)))));
+                  new TextListener.Alternative(2, new byte[] {(byte) 195}, -1),
+                  new TextListener.Alternative(3, new byte[] {(byte) 196}, -2)))));
       call.stop(1);
     };
 

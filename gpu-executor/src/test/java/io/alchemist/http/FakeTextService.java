@@ -6,6 +6,7 @@ import io.alchemist.serve.RequestException;
 import io.alchemist.serve.TextListener;
 import io.alchemist.serve.TextRequest;
 import io.alchemist.serve.TextService;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
@@ -82,9 +83,10 @@ final class FakeTextService implements TextService, AutoCloseable {
   static TextListener.TokenInfo token(String text, int alternatives) {
     List<TextListener.Alternative> others = new ArrayList<>();
     for (int i = 0; i < alternatives; i++) {
-      others.add(new TextListener.Alternative(i, i == 0 ? text : "alt" + i, -0.5f - i));
+      byte[] bytes = (i == 0 ? text : "alt" + i).getBytes(StandardCharsets.UTF_8);
+      others.add(new TextListener.Alternative(i, bytes, -0.5f - i));
     }
-    return new TextListener.TokenInfo(1, text, -0.5f, others);
+    return new TextListener.TokenInfo(1, text.getBytes(StandardCharsets.UTF_8), -0.5f, others);
   }
 
   /** The next completion asked for. */

@@ -6,6 +6,7 @@ import io.alchemist.spark.fleet.Fleet;
 import io.alchemist.spark.fleet.Message;
 import io.alchemist.spark.internal.ActivationRdd;
 import io.alchemist.spark.internal.ExecutorLink;
+import io.alchemist.spark.internal.ExecutorReplacement;
 import io.alchemist.spark.internal.SparkHostTier;
 import io.alchemist.spark.ui.AlchemistTab;
 import java.util.Map;
@@ -28,7 +29,7 @@ final class AlchemistDriverPlugin implements DriverPlugin {
 
   private static volatile @Nullable AlchemistDriverPlugin current;
 
-  private final Fleet fleet = new Fleet();
+  private final Fleet fleet = new Fleet(this::replace);
   private volatile @Nullable Collector collector;
   private volatile @Nullable SparkContext context;
   private volatile boolean hasHostTier;
@@ -88,6 +89,15 @@ final class AlchemistDriverPlugin implements DriverPlugin {
           "spark.dynamicAllocation.enabled is true: an executor that only serves looks idle"
               + " to Spark, which would take it away. Set spark.dynamicAllocation.enabled=false.");
     }
+    if (conf.getBoolean("spark.decommission.enabled", false)
+        && conf.getBoolean("spark.storage.decommission.enabled", false)
+        && conf.getBoolean("spark.storage.decommission.rddBlocks.enabled", true)
+        && AlchemistConf.HOST_MEMORY.in(conf) > 0) {
+      throw new IllegalArgumentException(
+          "Spark would move activations of an executor that is decommissioned to others, which"
+              + " know nothing of them and lose the memory. Set"
+              + " spark.storage.decommission.rddBlocks.enabled=false.");
+    }
     if (conf.getBoolean("spark.speculation", false)) {
       LOG.warn(
           "spark.speculation is on: gradients may be computed twice, on executors that have no activations"
@@ -115,14 +125,22 @@ final class AlchemistDriverPlugin implements DriverPlugin {
       fleet.ready(ready, ExecutorLink.back(received));
     } else if (message instanceof Message.Failed failed) {
       fleet.failed(failed);
-    } else if (message instanceof Message.Leaving) {
+    } else if (message instanceof Message.Leaving leaving) {
       Collector last = collector;
       if (last == null) {
         throw new IllegalStateException("The job that would commit this has ended.");
       }
-      last.collectAll();
+      last.collectLast(leaving.executorId(), ExecutorLink.back(received));
     }
     return Message.encode(new Message.Done());
+  }
+
+  /** An engine that has stopped does not start again: its executor makes way for another. */
+  private void replace(String executorId) {
+    SparkContext running = context;
+    if (running != null && !running.isLocal()) {
+      ExecutorReplacement.replace(running, executorId);
+    }
   }
 
   private Message welcome() {

@@ -62,7 +62,12 @@ public final class ContinualLearning implements AutoCloseable {
   private final AtomicBoolean closed = new AtomicBoolean();
   private final CountDownLatch ended = new CountDownLatch(1);
   private final CountDownLatch closeDone = new CountDownLatch(1);
+  /** For the parts that don't wait for anybody's work. */
+  private static final Duration CLOSE_LIMIT = Duration.ofMinutes(2);
+
   private long wokenNanos = System.nanoTime();
+  /** Whether all parts are there; the collector's thread asks. */
+  private volatile boolean started;
 
   private ContinualLearning(SparkSession spark, RoundObserver observer)
       throws IOException, InterruptedException, TimeoutException {
@@ -119,7 +124,11 @@ public final class ContinualLearning implements AutoCloseable {
           () -> StreamSupervisor.Stream.of(
               FeedbackStream.start(session, tables, streamConfig, rounds.handler())),
           ended::countDown,
+          rounds::handled,
           StreamSupervisor.FIRST_PAUSE_MILLIS));
+      started = true;
+      // An earlier job may have left feedback that waits for its turn, with nothing new to come.
+      stream.wakeUp();
       events.started(modelPath, address(), warehouse, AlchemistConf.check(conf));
       events.fleet(fleet);
     } catch (Exception e) { // Spark and Delta throw checked ones that they don't declare
@@ -170,7 +179,7 @@ public final class ContinualLearning implements AutoCloseable {
   private void afterCollecting() {
     events.fleet(fleet);
     long now = System.nanoTime();
-    if (rounds.isWaiting() && now - wokenNanos > LEAST_WAKE_NANOS) {
+    if (started && rounds.isWaiting() && now - wokenNanos > LEAST_WAKE_NANOS) {
       wokenNanos = now;
       stream.wakeUp();
     }
@@ -215,7 +224,9 @@ public final class ContinualLearning implements AutoCloseable {
 
   /** From now on the job is also closed when the process is told to end, e.g. by Ctrl-C, before Spark's context is. */
   public void closeOnShutdown() {
-    ShutdownHook unused = own(new ShutdownHook(this::close));
+    // Requests, the round and the executors in turn, and what is left to be committed.
+    Duration limit = Duration.ofMillis(2 * AlchemistConf.DRAIN_TIMEOUT.in(conf)).plus(CLOSE_LIMIT);
+    ShutdownHook unused = own(new ShutdownHook(ShutdownHook.Of.JOB, this::close, limit));
   }
 
   /**

@@ -3,6 +3,7 @@ package io.alchemist.spark;
 import io.alchemist.feedback.FeedbackStream;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.apache.spark.sql.streaming.StreamingQueryException;
 import org.jspecify.annotations.Nullable;
@@ -17,11 +18,10 @@ final class StreamSupervisor implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(StreamSupervisor.class);
   static final int MAX_FAILURES = 5;
   static final long FIRST_PAUSE_MILLIS = 1_000;
-  /** A stream that ran for so long before it failed had recovered. */
-  private static final long RECOVERED_NANOS = TimeUnit.MINUTES.toNanos(5);
 
   private final Supplier<Stream> starter;
   private final Runnable onGivenUp;
+  private final LongSupplier progress;
   private final long firstPauseMillis;
   private final Thread thread;
   private volatile Stream stream;
@@ -75,11 +75,14 @@ final class StreamSupervisor implements AutoCloseable {
    *
    * @param starter starts it from its checkpoint
    * @param onGivenUp called when it has failed too often
+   * @param progress batches done so far: a failure after another one was done is the first in a row
    * @param firstPauseMillis before an attempt after none has failed; doubled by every failure in a row
    */
-  StreamSupervisor(Supplier<Stream> starter, Runnable onGivenUp, long firstPauseMillis) {
+  StreamSupervisor(
+      Supplier<Stream> starter, Runnable onGivenUp, LongSupplier progress, long firstPauseMillis) {
     this.starter = starter;
     this.onGivenUp = onGivenUp;
+    this.progress = progress;
     this.firstPauseMillis = firstPauseMillis;
     this.stream = starter.get();
     this.thread = new Thread(this::supervise, "alchemist-feedback-supervisor");
@@ -112,8 +115,8 @@ final class StreamSupervisor implements AutoCloseable {
 
   private void supervise() {
     int failures = 0;
+    long done = progress.getAsLong();
     for (boolean first = true; !closing; first = false) {
-      long start = System.nanoTime();
       try {
         awaitEnd(first);
         if (!closing) {
@@ -123,7 +126,8 @@ final class StreamSupervisor implements AutoCloseable {
         if (closing) {
           return;
         }
-        failures = System.nanoTime() - start > RECOVERED_NANOS ? 1 : failures + 1;
+        failures = progress.getAsLong() > done ? 1 : failures + 1;
+        done = progress.getAsLong();
         if (failures == MAX_FAILURES) {
           failure = e;
           LOG.error("The feedback stream failed {} times in a row; the job ends", failures, e);

@@ -3,9 +3,12 @@ package io.alchemist.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.alchemist.spark.executor.Outbox;
 import io.alchemist.spark.fleet.Collector;
+import io.alchemist.spark.fleet.ExecutorReport;
 import io.alchemist.spark.fleet.Member;
 import io.alchemist.spark.fleet.Message;
+import io.alchemist.spark.fleet.ServedTurn;
 import io.alchemist.spark.internal.ExecutorEndpoint;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -87,15 +90,47 @@ class AlchemistDriverPluginTest {
   }
 
   @Test
-  void anExecutorThatLeavesIsCollected() {
+  void anExecutorThatLeavesIsCollectedThoughItCountsAsLost() {
+    assertThat(TestSpark.session().sparkContext().isStopped()).isFalse();
     assertThatThrownBy(() -> ask(new Message.Leaving("1")))
         .isInstanceOf(IllegalStateException.class)
         .hasMessage("The job that would commit this has ended.");
-    try (Collector collector =
-        new Collector(plugin.fleet(), (table, rows, txn) -> {}, "app", 3_600_000, () -> {})) {
+    Outbox outbox = new Outbox(1 << 20, 1 << 20);
+    outbox.add(new ServedTurn(
+        "t1", "c", null, 1, new int[1], new int[1], new float[1], null, "yes", 0, "stop", 0));
+    List<String> committed = Collections.synchronizedList(new ArrayList<>());
+    try (ExecutorEndpoint executor = new ExecutorEndpoint(
+            SparkEnv.get(),
+            message -> CompletableFuture.completedFuture(
+                message instanceof Message.Collect collect
+                    ? outbox.collect(collect.after(), collect.maxBytes(), ExecutorReport.NONE)
+                    : new Message.Done()));
+        Collector collector = new Collector(
+            plugin.fleet(),
+            (table, rows, txn) -> rows.forEach(row -> committed.add(row.getString(0))),
+            "app",
+            3_600_000,
+            () -> {})) {
+      plugin.receive(executor.hello(new Message.Ready("1", "node", 80, "CPU", "small")));
+      plugin.fleet().lost("1", "decommissioned");
       plugin.collectBy(collector);
-      assertThat(ask(new Message.Leaving("1"))).isEqualTo(new Message.Done());
+      assertThat(Message.decode((byte[]) plugin.receive(executor.hello(new Message.Leaving("1")))))
+          .isEqualTo(new Message.Done());
+      assertThat(committed).containsExactly("t1");
     }
+  }
+
+  @Test
+  void refusesToMoveActivationsToStrangers() {
+    SparkConf moving = conf()
+        .set("spark.decommission.enabled", "true")
+        .set("spark.storage.decommission.enabled", "true")
+        .set("spark.alchemist.memory.host", "1g");
+    assertThatThrownBy(() -> AlchemistDriverPlugin.check(moving))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageEndingWith("Set spark.storage.decommission.rddBlocks.enabled=false.");
+    AlchemistDriverPlugin.check(
+        moving.set("spark.storage.decommission.rddBlocks.enabled", "false"));
   }
 
   @Test

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -23,6 +24,7 @@ class StreamSupervisorTest {
 
   private final List<FakeStream> started = Collections.synchronizedList(new ArrayList<>());
   private final CountDownLatch givenUp = new CountDownLatch(1);
+  private final AtomicLong batches = new AtomicLong();
   private volatile @Nullable RuntimeException startFails;
   private volatile int lastFailingStart = Integer.MAX_VALUE;
 
@@ -79,6 +81,7 @@ class StreamSupervisorTest {
           return stream;
         },
         givenUp::countDown,
+        batches::get,
         firstPauseMillis);
   }
 
@@ -120,6 +123,26 @@ class StreamSupervisorTest {
           .hasMessage("Feedback can't be processed: Batch failed for the 5. time."
               + " What was not trained is kept and comes again at the next start.")
           .hasCauseInstanceOf(Exception.class);
+    }
+  }
+
+  @Test
+  void failuresWithABatchDoneInBetweenAreNotInARow() throws InterruptedException {
+    try (StreamSupervisor supervisor = supervisor(1)) {
+      int most = StreamSupervisor.MAX_FAILURES;
+      for (int i = 1; i < most; i++) {
+        awaitStream(i).end(failure(i));
+      }
+      FakeStream recovered = awaitStream(most);
+      batches.incrementAndGet();
+      recovered.end(failure(most));
+      for (int i = most + 1; i < 2 * most; i++) {
+        assertThat(givenUp.getCount()).isEqualTo(1);
+        awaitStream(i).end(failure(i));
+      }
+      assertThat(givenUp.await(30, TimeUnit.SECONDS)).isTrue();
+      assertThat(started).hasSize(2 * most - 1);
+      assertThatThrownBy(supervisor::throwFailure).hasMessageContaining("9. time");
     }
   }
 

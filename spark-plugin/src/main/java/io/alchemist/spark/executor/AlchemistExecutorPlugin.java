@@ -1,9 +1,12 @@
 package io.alchemist.spark.executor;
 
 import io.alchemist.cache.HostTier;
+import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.fleet.Message;
 import io.alchemist.spark.internal.ExecutorEndpoint;
+import io.alchemist.spark.internal.ShutdownHook;
 import io.alchemist.spark.internal.SparkHostTier;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -26,10 +29,13 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
   private static final long HELLO_PAUSE_MILLIS = 1_000;
   private static final long WELCOME_SECONDS = 120;
   private static final long WELCOME_PAUSE_MILLIS = 100;
+  /** For the driver to fetch what is left, and for the engine to end. */
+  private static final Duration CLOSE_LIMIT = Duration.ofMinutes(1);
 
   private @Nullable PluginContext context;
   private @Nullable Thread starter;
   private volatile boolean stopping;
+  private @Nullable ShutdownHook hook;
   private volatile @Nullable ExecutorEngine engine;
   private volatile @Nullable ExecutorEndpoint endpoint;
 
@@ -41,6 +47,10 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
     thread.setDaemon(true);
     starter = thread;
     thread.start();
+    hook = new ShutdownHook(
+        ShutdownHook.Of.EXECUTOR,
+        this::shutdown,
+        Duration.ofMillis(AlchemistConf.DRAIN_TIMEOUT.in(pluginContext.conf())).plus(CLOSE_LIMIT));
   }
 
   private void start(PluginContext pluginContext) {
@@ -64,7 +74,7 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
           pluginContext,
           opened.hello(new Message.Ready(
               pluginContext.executorID(),
-              host,
+              started.host(),
               started.port(),
               started.engine().description(),
               started.model().name())));
@@ -163,8 +173,12 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
     throw new IllegalArgumentException("An executor can't be asked for " + message + ".");
   }
 
+  /** Called by Spark, and before that where the process is told to end. */
   @Override
-  public void shutdown() {
+  public synchronized void shutdown() {
+    if (stopping) {
+      return;
+    }
     stopping = true;
     try {
       Thread thread = starter;
@@ -190,17 +204,22 @@ public final class AlchemistExecutorPlugin implements ExecutorPlugin {
   /** The driver fetches what nobody has fetched yet, if it is still there. */
   private void sayFarewell(ExecutorEngine running) {
     PluginContext driver = context;
-    if (driver == null || running.outbox().isEmpty()) {
+    ExecutorEndpoint back = endpoint;
+    if (driver == null || back == null || running.outbox().isEmpty()) {
       return;
     }
     try {
-      Object unused = driver.ask(Message.encode(new Message.Leaving(driver.executorID())));
+      Object unused = driver.ask(back.hello(new Message.Leaving(driver.executorID())));
     } catch (Exception e) {
       LOG.warn("The driver could not fetch the last turns and feedback of this executor", e);
     }
   }
 
   private void close() {
+    ShutdownHook added = hook;
+    if (added != null) {
+      added.close();
+    }
     EngineHolder.clear();
     ExecutorEndpoint opened = endpoint;
     if (opened != null) {

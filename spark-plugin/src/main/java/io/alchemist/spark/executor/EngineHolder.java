@@ -1,9 +1,12 @@
 package io.alchemist.spark.executor;
 
+import io.alchemist.spark.conf.AlchemistConf;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.spark.SparkEnv;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,8 +14,6 @@ import org.jspecify.annotations.Nullable;
  * process, and so this. Thread-safe.
  */
 public final class EngineHolder {
-  private static final long WAIT_SECONDS = 120;
-
   private static CompletableFuture<ExecutorEngine> current = new CompletableFuture<>();
 
   private EngineHolder() {}
@@ -38,18 +39,28 @@ public final class EngineHolder {
   }
 
   /**
-   * The engine of this process; waits while it is being started.
+   * The engine of this process; waits while it is being started, as long as a job does.
    *
    * @throws IllegalStateException when there is none
    */
   public static ExecutorEngine await() throws InterruptedException {
+    return await(Duration.ofMillis(AlchemistConf.START_TIMEOUT.in(SparkEnv.get().conf())));
+  }
+
+  /**
+   * Likewise.
+   *
+   * @param limit for how long at most
+   * @throws IllegalStateException when there is none
+   */
+  static ExecutorEngine await(Duration limit) throws InterruptedException {
     try {
-      return current().get(WAIT_SECONDS, TimeUnit.SECONDS);
+      return current().get(limit.toMillis(), TimeUnit.MILLISECONDS);
     } catch (ExecutionException e) {
       throw new IllegalStateException("This executor has no engine: " + message(e.getCause()), e);
     } catch (TimeoutException e) {
       throw new IllegalStateException(
-          "This executor has had no engine for " + WAIT_SECONDS
+          "This executor has had no engine for " + limit.toSeconds()
               + " s. Start the job with spark.plugins=io.alchemist.spark.AlchemistPlugin.",
           e);
     }

@@ -30,6 +30,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongFunction;
@@ -50,6 +51,7 @@ public final class ExecutorEngine implements AutoCloseable {
   private final Engine engine;
   private final Outbox outbox;
   private final ApiServer server;
+  private final String host;
   private final Counter droppedTurns;
   private final long drainMillis;
   private final RecentTimes firstToken = new RecentTimes();
@@ -67,6 +69,7 @@ public final class ExecutorEngine implements AutoCloseable {
    */
   public ExecutorEngine(SparkConf conf, String host, int cores, HostTiers hostTiers)
       throws IOException {
+    this.host = announced(AlchemistConf.SERVE_HOST.in(conf), host);
     this.drainMillis = AlchemistConf.DRAIN_TIMEOUT.in(conf);
     this.outbox = new Outbox(MAX_FEEDBACK_BYTES, MAX_TURN_BYTES);
     this.model = LoadedModel.open(Path.of(AlchemistConf.MODEL.in(conf)));
@@ -195,7 +198,17 @@ public final class ExecutorEngine implements AutoCloseable {
     return outbox;
   }
 
+  /** Where the router can reach an address that is bound: at that address, unless it stands for all of the machine. */
+  static String announced(String bound, String host) {
+    return Set.of("", "0.0.0.0", "::").contains(bound) ? host : bound;
+  }
+
   /** Where it serves. */
+  public String host() {
+    return host;
+  }
+
+  /** Likewise. */
   public int port() {
     return server.port();
   }
@@ -236,7 +249,13 @@ public final class ExecutorEngine implements AutoCloseable {
    */
   public synchronized Draft draft(long number, AdapterData adapter) {
     if (!users.containsKey(number)) {
-      Engine.await(engine.stage(number, adapter));
+      try {
+        Engine.await(engine.stage(number, adapter));
+      } catch (RuntimeException e) {
+        // It may be staged all the same, by and by, where merely the wait has ended.
+        CompletableFuture<Void> unused = engine.unstage(number);
+        throw e;
+      }
     }
     users.merge(number, 1, Integer::sum);
     return new Draft(number);

@@ -38,6 +38,9 @@ public final class Outbox implements FeedbackSink {
   private long feedbackBytes;
   private long turnBytes;
   private long droppedTurns;
+  /** The driver has been given everything up to here, and may commit it at any time. */
+  private long handedOut;
+
   private boolean closed;
 
   /**
@@ -87,8 +90,9 @@ public final class Outbox implements FeedbackSink {
     Iterator<Entry> oldest = entries.iterator();
     long before = droppedTurns;
     while (turnBytes > maxTurnBytes && oldest.hasNext()) {
-      ServedTurn turn = oldest.next().turn();
-      if (turn != null) {
+      Entry entry = oldest.next();
+      ServedTurn turn = entry.turn();
+      if (turn != null && entry.number() > handedOut) {
         oldest.remove();
         turnBytes -= turn.sizeBytes();
         droppedTurns++;
@@ -153,6 +157,7 @@ public final class Outbox implements FeedbackSink {
           feedback.add(entry.feedback());
         }
       }
+      handedOut = Math.max(handedOut, upTo);
       return new Parcel(turns, feedback, upTo, more, report);
     }
   }

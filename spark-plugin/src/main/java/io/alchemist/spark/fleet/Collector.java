@@ -142,6 +142,39 @@ public final class Collector implements AutoCloseable {
     }
   }
 
+  /**
+   * Fetches all that an executor still has and commits it. For one that says that it ends: the fleet may count it as lost already.
+   *
+   * @throws IllegalStateException when it doesn't answer
+   */
+  public synchronized void collectLast(String executorId, Link link) {
+    commit();
+    long after = fleet.collectedUpTo(executorId);
+    boolean more = true;
+    while (more) {
+      Parcel parcel;
+      try {
+        parcel = (Parcel) link.ask(new Message.Collect(after, MAX_BYTES_EACH), ASK_LIMIT)
+            .toCompletableFuture()
+            .get();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException("Interrupted while executor " + executorId + " left", e);
+      } catch (ExecutionException e) {
+        throw new IllegalStateException(
+            "Executor " + executorId + " did not give what it still had", e.getCause());
+      }
+      if (parcel.upTo() > after) {
+        uncommitted.put(executorId, parcel);
+        commit();
+        after = parcel.upTo();
+      }
+      more = parcel.more();
+    }
+    unconfirmed.remove(executorId);
+    CompletionStage<Message> unused = link.ask(new Message.Committed(after), ASK_LIMIT);
+  }
+
   private void commit() {
     if (uncommitted.isEmpty()) {
       return;

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.apache.spark.broadcast.Broadcast;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,6 +31,7 @@ public final class Fleet {
   private static final int MAX_GONE = 50;
 
   private final Object lock = new Object();
+  private final Consumer<String> onFailed;
   private final Map<String, Seat> seats = new LinkedHashMap<>();
   private @Nullable Wanted wanted;
 
@@ -87,6 +89,20 @@ public final class Fleet {
           report,
           collected);
     }
+  }
+
+  /** A fleet of nobody yet. */
+  public Fleet() {
+    this(executorId -> {});
+  }
+
+  /**
+   * Likewise.
+   *
+   * @param onFailed told of an executor whose engine has served and stopped
+   */
+  public Fleet(Consumer<String> onFailed) {
+    this.onFailed = onFailed;
   }
 
   /** An executor's engine serves. */
@@ -168,6 +184,7 @@ public final class Fleet {
 
   /** An executor has told how it is. */
   void reported(String executorId, ExecutorReport report) {
+    boolean failed = !report.failure().isEmpty();
     synchronized (lock) {
       Seat seat = seats.get(executorId);
       if (seat == null || !seat.alive()) {
@@ -175,7 +192,7 @@ public final class Fleet {
       }
       seat.report = report;
       seat.suspectUntilNanos = System.nanoTime();
-      if (!report.failure().isEmpty()) {
+      if (failed) {
         seat.state = State.FAILED;
         seat.detail = report.failure();
         LOG.error("The engine of executor {} has stopped: {}", executorId, report.failure());
@@ -187,7 +204,18 @@ public final class Fleet {
       }
       lock.notifyAll();
     }
+    if (failed) {
+      onFailed.accept(executorId);
+    }
     bringUp();
+  }
+
+  /** Up to which number what an executor had is in the tables. */
+  long collectedUpTo(String executorId) {
+    synchronized (lock) {
+      Seat seat = seats.get(executorId);
+      return seat == null ? 0 : seat.collected;
+    }
   }
 
   /** What came up to that number is in the tables. */

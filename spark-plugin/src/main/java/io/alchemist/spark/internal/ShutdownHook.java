@@ -1,33 +1,53 @@
 package io.alchemist.spark.internal;
 
-import org.apache.spark.util.ShutdownHookManager;
-import scala.runtime.AbstractFunction0;
-import scala.runtime.BoxedUnit;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.util.ShutdownHookManager;
 
-/** Something to be done when the process is told to end, while Spark still runs: the JVM's own hooks run beside Spark's. */
+/**
+ * Something to be done when the process is told to end, while Spark still runs: the JVM's own hooks run beside Spark's. Added to
+ * Hadoop's hooks, of which all of Spark's together are one that gets 30 seconds; this one gets the time that it asks for.
+ */
 public final class ShutdownHook implements AutoCloseable {
-  /** A local executor stops at the default priority, the context later. */
-  private static final int BEFORE_SPARK = ShutdownHookManager.DEFAULT_SHUTDOWN_PRIORITY() + 50;
 
-  private final Object hook;
+  /** What comes first where driver and executor are one process. */
+  public enum Of {
+    /** The job ends while its executors still serve. */
+    JOB(60),
+    /** Before Spark stops the executor. */
+    EXECUTOR(50);
 
-  /** Adds it; what it throws is logged by Spark. */
-  public ShutdownHook(Runnable action) {
-    this.hook =
-        ShutdownHookManager.addShutdownHook(BEFORE_SPARK, new AbstractFunction0<BoxedUnit>() {
-          @Override
-          public BoxedUnit apply() {
-            action.run();
-            return BoxedUnit.UNIT;
-          }
-        });
+    private final int abovePriorityOfFiles;
+
+    Of(int abovePriorityOfFiles) {
+      this.abovePriorityOfFiles = abovePriorityOfFiles;
+    }
+  }
+
+  private final Runnable hook;
+
+  /**
+   * Adds it; what it throws is logged by Hadoop.
+   *
+   * @param limit it is interrupted after so long
+   */
+  public ShutdownHook(Of of, Runnable action, Duration limit) {
+    this.hook = action;
+    ShutdownHookManager.get()
+        .addShutdownHook(
+            hook,
+            FileSystem.SHUTDOWN_HOOK_PRIORITY + of.abovePriorityOfFiles,
+            limit.toMillis(),
+            TimeUnit.MILLISECONDS);
   }
 
   /** Takes it away again; does nothing while the process ends. */
   @Override
   public void close() {
-    if (!ShutdownHookManager.inShutdown()) {
-      boolean unused = ShutdownHookManager.removeShutdownHook(hook);
+    ShutdownHookManager hooks = ShutdownHookManager.get();
+    if (!hooks.isShutdownInProgress()) {
+      boolean unused = hooks.removeShutdownHook(hook);
     }
   }
 }

@@ -33,15 +33,18 @@ final class GradientPart implements Serializable {
   private long backwardNanos;
   private long predictedNanos;
   private final ArrayList<String[]> refused = new ArrayList<>();
+  private final String executorId;
+  /** Those that had something to do. */
   private final ArrayList<String> executors = new ArrayList<>();
 
   /** Nothing of an executor yet. */
   GradientPart(String executorId) {
-    executors.add(executorId);
+    this.executorId = executorId;
   }
 
   /** Adds the gradient of some examples. */
   void add(HostGradient gradient) {
+    takesPart();
     int at = 0;
     int size = gradient.values().values().stream().mapToInt(v -> v.length).sum();
     values = values.length == 0 ? new float[size] : values;
@@ -64,8 +67,15 @@ final class GradientPart implements Serializable {
     predictedNanos += report.predictedNanos();
   }
 
+  private void takesPart() {
+    if (!executors.contains(executorId)) {
+      executors.add(executorId);
+    }
+  }
+
   /** Notes a feedback that can't be trained on. */
   void refuse(String feedbackId, String why) {
+    takesPart();
     refused.add(new String[] {feedbackId, why});
   }
 

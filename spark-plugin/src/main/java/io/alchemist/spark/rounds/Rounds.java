@@ -10,6 +10,7 @@ import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.fleet.Fleet;
 import io.alchemist.weights.ModelConfig;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -25,6 +26,7 @@ public final class Rounds {
   private final HeldOut heldOut;
   private final int maxGateExamples;
   private final TrainingRound round;
+  private final AtomicLong handled = new AtomicLong();
 
   /** From a job's settings. Owns nothing. */
   public Rounds(
@@ -82,7 +84,15 @@ public final class Rounds {
 
   /** What turns a micro-batch into a round. */
   public BatchHandler handler() {
-    return round;
+    return (batch, queryId, batchId) -> {
+      round.handle(batch, queryId, batchId);
+      handled.incrementAndGet();
+    };
+  }
+
+  /** Micro-batches that have been dealt with. */
+  public long handled() {
+    return handled.get();
   }
 
   /** Whether feedback waits for its turn. */

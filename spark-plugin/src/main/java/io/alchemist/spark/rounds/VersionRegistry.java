@@ -28,6 +28,8 @@ final class VersionRegistry {
   private static final Logger LOG = LoggerFactory.getLogger(VersionRegistry.class);
   /** Of engines as they start. */
   private static final long FIRST = 1;
+  /** So many of the newest versions are told of at the start. */
+  private static final long TOLD = 1_000;
 
   private final JavaSparkContext spark;
   private final VersionLog log;
@@ -76,11 +78,14 @@ final class VersionRegistry {
       record(last);
       known = log.all();
     }
-    known.forEach(listener);
     newest = known.stream().mapToLong(VersionRecord::version).max().orElse(FIRST);
     VersionRecord live = VersionLog.live(known)
         .orElseThrow(() -> new IllegalStateException(
             "No version in the table versions is LIVE. Append a row that makes one live."));
+    // Of the others only those that the UI would show: each is an event on Spark's bus.
+    known.stream()
+        .filter(v -> v.version() > newest - TOLD || v.version() == live.version())
+        .forEach(listener);
     load(live.version(), live.path());
     fleet.serve(liveVersion, broadcast);
     LOG.info("Version {} is live", liveVersion);

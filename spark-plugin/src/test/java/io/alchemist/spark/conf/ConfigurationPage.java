@@ -29,6 +29,7 @@ final class ConfigurationPage {
       | `spark.sql.catalog.spark_catalog` | `org.apache.spark.sql.delta.catalog.DeltaCatalog` | likewise |
       | `spark.dynamicAllocation.enabled` | `false`, which is checked | an executor that only serves looks idle to Spark, which would take it away |
       | `spark.speculation` | `false` | gradients would be computed twice, on executors that have no activations for them |
+      | `spark.storage.decommission.rddBlocks.enabled` | `false` where storage is decommissioned and there is host memory, which is checked | Spark would move activations to executors that know nothing of them |
       | `spark.locality.wait` | above 0, e.g. Spark's `3s` | examples are trained where their activations are; with `0s` many go elsewhere, where all is recomputed |
       | `spark.memory.offHeap.enabled`, `spark.memory.offHeap.size` | `true` and at least `spark.alchemist.memory.host` | activations that leave the device are blocks of Spark's block manager there; without it they are dropped |
       | `spark.executor.extraJavaOptions` (with a local master: `spark.driver.extraJavaOptions`) | `--add-modules=jdk.incubator.vector -XX:MaxDirectMemorySize=`SIZE | the CPU's fast kernels; SIZE is at least `spark.alchemist.memory.device` and `spark.alchemist.memory.host` together and half a gigabyte for Spark |

@@ -147,6 +147,14 @@ class AlchemistExecutorPluginTest {
   }
 
   @Test
+  void theAddressThatIsBoundIsTheOneToReach() {
+    assertThat(ExecutorEngine.announced("", "node")).isEqualTo("node");
+    assertThat(ExecutorEngine.announced("0.0.0.0", "node")).isEqualTo("node");
+    assertThat(ExecutorEngine.announced("::", "node")).isEqualTo("node");
+    assertThat(ExecutorEngine.announced("127.0.0.1", "node")).isEqualTo("127.0.0.1");
+  }
+
+  @Test
   void aModelThatIsThereIsOpened() {
     // Its memory is too small, which is found out after the model was opened.
     driver

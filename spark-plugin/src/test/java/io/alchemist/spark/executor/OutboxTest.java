@@ -179,6 +179,19 @@ class OutboxTest {
   }
 
   @Test
+  void whatTheDriverMayCommitIsNotDropped() {
+    Outbox small = new Outbox(MUCH, 3 * turn("t", 100).sizeBytes());
+    small.add(turn("t1", 100));
+    assertThat(turns(small.collect(0, MUCH, ExecutorReport.NONE))).containsExactly("t1");
+    for (int i = 2; i <= 5; i++) {
+      small.add(turn("t" + i, 100));
+    }
+    assertThat(small.droppedTurns()).isEqualTo(2);
+    assertThat(turns(small.collect(0, MUCH, ExecutorReport.NONE)))
+        .containsExactly("t1", "t4", "t5");
+  }
+
+  @Test
   void aTurnThatNeverFitsIsDroppedAlone() {
     Outbox small = new Outbox(MUCH, 1_000);
     small.add(turn("t1", 1_000));

@@ -10,6 +10,8 @@ import io.alchemist.weights.AdapterData.Factors;
 import io.alchemist.weights.AdapterData.Site;
 import io.alchemist.weights.LinearLayer;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -29,7 +31,8 @@ class FleetTest {
 
   private static Broadcast<Packed<AdapterData>> adapter;
 
-  private final Fleet fleet = new Fleet();
+  private final List<String> failed = new ArrayList<>();
+  private final Fleet fleet = new Fleet(failed::add);
   private final FakeLink link = new FakeLink();
 
   @BeforeAll
@@ -137,6 +140,8 @@ class FleetTest {
     assertThat(state("1")).isEqualTo(State.FAILED);
     assertThat(member("1").detail()).isEqualTo("The device is gone.");
     assertThat(fleet.reachable().values()).containsExactly(link);
+    fleet.reported("1", report(1, false, "The device is gone."));
+    assertThat(failed).as("told of once").containsExactly("1");
 
     fleet.serve(2, adapter);
     assertThat(link.published()).as("it can't serve").isEmpty();

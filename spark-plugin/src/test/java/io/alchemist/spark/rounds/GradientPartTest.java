@@ -104,9 +104,15 @@ class GradientPartTest {
   }
 
   @Test
-  void executorsAreCountedOnce() {
+  void executorsThatHadSomethingToDoAreCountedOnce() {
     GradientPart part = new GradientPart("1");
-    part.plus(new GradientPart("2")).plus(new GradientPart("1"));
+    for (String id : List.of("1", "2", "2")) {
+      GradientPart other = new GradientPart(id);
+      other.refuse("f", "too long");
+      other.refuse("g", "too long");
+      part.plus(other);
+    }
+    part.plus(new GradientPart("3"));
     assertThat(part.executorCount()).isEqualTo(2);
     assertThat(part.report()).isEqualTo(GradientReport.NOTHING);
   }
