@@ -249,6 +249,27 @@ class EngineFaultsTest {
     }
   }
 
+  @Test
+  void whatFailsForOneRequestKeepsNobodyElseFromTheirTokens() {
+    try (Engine engine = TestEngines.learning()) {
+      Turn expected = TestEngines.answers(engine, "alone", List.of(PROMPT), 20).get(0);
+      Answer failing = new Answer(3, () -> {
+        throw new OutOfMemoryError("says the test");
+      });
+      // Before the others in each step.
+      TestEngines.request(
+          engine, "failing", TestEngines.tokens(6, 12), 20, SamplingParams.GREEDY, failing);
+      Turn turn = TestEngines.answers(engine, "together", List.of(PROMPT), 20).get(0);
+      assertThat(turn.completion()).isEqualTo(expected.completion());
+      assertThat(turn.logProbs()).isEqualTo(expected.logProbs());
+      assertThatThrownBy(() -> Engine.await(failing.turn()))
+          .isInstanceOf(RequestException.class)
+          .hasMessageContaining("says the test");
+      assertThat(Engine.await(engine.status()).server().running()).isZero();
+      TestEngines.assertNothingHeld(engine);
+    }
+  }
+
   // ---- computations that fail
 
   /** A model one of whose tokens has an embedding that is not a number. */

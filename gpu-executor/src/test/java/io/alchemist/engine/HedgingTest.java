@@ -188,6 +188,28 @@ class HedgingTest {
   }
 
   @Test
+  void whoCannotBeAdmittedYetTakesNothingAway() {
+    // 160 tokens: 40 of an answer that has ended, 100 of one that goes on, and 104 for a third, who
+    // has to wait.
+    try (Engine engine = TestEngines.start(
+        TestEngines.config(null, TestEngines.cache(160, 0, 0), 64), TestEngines.TINY)) {
+      TestEngines.answers(engine, "ended", prompts(1, 1, 40), 1);
+      List<Long> kept = new ArrayList<>();
+      Answer running = new Answer(20, () -> kept.add(engine.tree().stats().kvTokens()));
+      TestEngines.request(
+          engine, "running", TestEngines.tokens(2, 60), 40, SamplingParams.GREEDY, running);
+      Answer waiting = TestEngines.request(
+          engine, "waiting", TestEngines.tokens(3, 103), 8, SamplingParams.GREEDY);
+      Turn first = Engine.await(running.turn());
+      assertThat(kept).containsExactly(40L + 60L);
+      assertThat(first.completion()).hasSize(40);
+      assertThat(Engine.await(waiting.turn()).completion()).hasSize(8);
+      assertThat(Engine.await(engine.status()).server().preemptions()).isZero();
+      TestEngines.assertNothingHeld(engine);
+    }
+  }
+
+  @Test
   void theLongestRequestIsWhatTheArenaHolds() {
     try (Engine engine = TestEngines.start(
         TestEngines.config(null, TestEngines.cache(FLOOR_TOKENS, 100 * 384, 0), 16),
