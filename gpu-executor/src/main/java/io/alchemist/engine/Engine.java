@@ -141,7 +141,7 @@ public final class Engine implements AutoCloseable {
           ? null
           : new Retention(
               this::forwardSeconds, config.learning().recordFraction(), System::currentTimeMillis);
-      this.budget = new StepBudget(config.latency());
+      this.budget = new StepBudget(config.latency(), config.scheduler().maxSequences());
       this.server = own(new Server(
           ops,
           ops.memory(),

@@ -20,6 +20,8 @@ import java.util.Map;
  *       average, what such a step of prefill takes is held in reserve: training does not use up what the next one will need.
  *   <li>It takes no more than its share of the time then, and takes that in stretches: with each change between serving and
  *       training, caches turn cold for both.
+ *   <li>Where many answers are computed, no slice runs beside them: who is held up stays longer, and a rush would find them all
+ *       still there.
  *   <li>For some time after a first token was late, no slice runs beside answers: whoever is held up between two tokens stays longer,
  *       and leaves less to those who come.
  *   <li>After half its patience, training may take a slice between two steps of prefill as well, if by prediction all that
@@ -40,7 +42,11 @@ final class StepBudget {
   /** So much of the target of a next token training takes at a stretch beside answers: it begins when it has credit for that. */
   private static final double STRETCH = 0.4;
 
+  /** Training runs beside as many answers as this share of those that there may be at a time. */
+  private static final double FEW = 0.25;
+
   private final LatencyTargets targets;
+  private final double mostAnswers;
   private final double stretchNanos;
   private final Map<String, Answer> answers = new HashMap<>();
   /** By rows, pairs of query and key, steps: the products' time first. */
@@ -66,8 +72,14 @@ final class StepBudget {
   private long trainingNanos;
   private long lastSliceNanos = System.nanoTime();
 
-  StepBudget(LatencyTargets targets) {
+  /**
+   * Knows nothing yet.
+   *
+   * @param maxSequences answers that are computed at a time, at most
+   */
+  StepBudget(LatencyTargets targets, int maxSequences) {
     this.targets = targets;
+    this.mostAnswers = Math.max(1, FEW * maxSequences);
     this.stretchNanos = STRETCH * targets.perTokenMillis() * 1e6;
   }
 
@@ -159,7 +171,7 @@ final class StepBudget {
     if (demand.prompts() > 0 && waited <= patience / 2) {
       return false;
     }
-    if (isLimited() && !answers.isEmpty() && !stretching) {
+    if (isLimited() && !answers.isEmpty() && !(stretching && answers.size() <= mostAnswers)) {
       return false;
     }
     double ends = nowNanos + model(kind).predict(rows, 1) + predict(demand);

@@ -16,7 +16,7 @@ class StepBudgetTest {
   private static final Demand DECODING = new Demand(0, 0, 0, 0, 0, 1, 10);
 
   /** 500 ms for the first token, 50 ms for the next, training waits two seconds and may take all that is left. */
-  private final StepBudget budget = new StepBudget(new LatencyTargets(500, 50, 2_000, 1));
+  private final StepBudget budget = new StepBudget(new LatencyTargets(500, 50, 2_000, 1), 16);
 
   private final long start = System.nanoTime();
 
@@ -248,7 +248,7 @@ class StepBudgetTest {
 
   @Test
   void besideAnswersTrainingTakesItsShareInStretches() {
-    StepBudget quarter = new StepBudget(new LatencyTargets(500, 50, 2_000, 0.25));
+    StepBudget quarter = new StepBudget(new LatencyTargets(500, 50, 2_000, 0.25), 16);
     quarter.sliceTook(SliceKind.FORWARD, 100, at(0), 4 * MILLI);
     int stretches = 0;
     int slices = 0;
@@ -275,8 +275,21 @@ class StepBudgetTest {
   }
 
   @Test
+  void besideManyAnswersNoSliceRuns() {
+    StepBudget half = new StepBudget(new LatencyTargets(500, 50, 2_000, 0.5), 16);
+    half.sliceTook(SliceKind.FORWARD, 100, at(0), 4 * MILLI);
+    half.stepTook(new StepReport(0, 5, 50, List.of("a", "b", "c", "d", "e")), at(30), 30 * MILLI);
+    Demand five = new Demand(0, 0, 0, 0, 0, 5, 50);
+    assertThat(half.allows(SliceKind.FORWARD, 10, five, at(30))).isFalse();
+    half.ended("a");
+    assertThat(half.allows(SliceKind.FORWARD, 10, DECODING, at(30)))
+        .as("a quarter of sixteen")
+        .isTrue();
+  }
+
+  @Test
   void timeWithoutAnswersIsNoDebt() {
-    StepBudget tenth = new StepBudget(new LatencyTargets(500, 50, 2_000, 0.1));
+    StepBudget tenth = new StepBudget(new LatencyTargets(500, 50, 2_000, 0.1), 16);
     for (int i = 0; i < 100; i++) {
       tenth.sliceTook(SliceKind.FORWARD, 100, at(10 * i), 10 * MILLI);
     }
@@ -291,7 +304,7 @@ class StepBudgetTest {
 
   @Test
   void withoutAShareTrainingRunsBesideAnswersAfterItsPatienceOnly() {
-    StepBudget none = new StepBudget(new LatencyTargets(500, 50, 2_000, 0));
+    StepBudget none = new StepBudget(new LatencyTargets(500, 50, 2_000, 0), 16);
     none.sliceTook(SliceKind.FORWARD, 100, at(0), 4 * MILLI);
     for (int i = 1; i <= 100; i++) {
       none.stepTook(new StepReport(0, 1, 10, List.of("a")), at(20 * i), 10 * MILLI);

@@ -113,7 +113,8 @@ public final class AlchemistConf {
           0,
           1,
           "The most of an executor's time that training takes while answers are computed, where the targets leave more: more"
-              + " trains faster and makes each answer slower. 0 trains only while nobody is served, 1 takes all that the targets leave."));
+              + " trains faster and makes each answer slower. Beside more answers than a quarter of those that an executor computes at a"
+              + " time it takes none. 0 trains only while nobody is served, 1 takes all that the targets leave, however many there are."));
   public static final ConfEntry<String> ROUTER_HOST = add(ConfEntry.text(
       PREFIX + "router.host",
       "127.0.0.1",
