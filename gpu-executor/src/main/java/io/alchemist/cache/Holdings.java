@@ -260,8 +260,9 @@ final class Holdings {
    * @return false when there is nothing of all that
    */
   boolean evictLeast(double worth) {
-    if (!copied.isEmpty()) {
-      evictCopied(1);
+    Slab free = firstFreeable();
+    if (free != null) {
+      long unused = giveUp(free);
       return true;
     }
     Logged least = deviceOnly.isEmpty() ? null : deviceOnly.first();
@@ -407,24 +408,45 @@ final class Holdings {
     }
   }
 
-  /**
-   * Gives up device copies of activations that have a host copy; returns the bytes that became free. What the host has dropped
-   * meanwhile, by an order of its own, is found out here, and then the device copy is the only one and stays.
-   */
+  /** Gives up device copies of activations that have a host copy, slab by slab; returns the bytes that became free. */
   long evictCopied(long wantedBytes) {
     long freed = 0;
-    while (freed < wantedBytes && !copied.isEmpty()) {
-      Logged first = copied.first();
-      if (hostHas(first)) {
-        freed += dropSlab(first);
-        evictedActivations++;
-      } else {
-        long before = deviceBytes;
-        forgetHostCopy(first); // which may leave nothing of it
-        freed += before - deviceBytes;
-      }
+    Slab next = firstFreeable();
+    while (freed < wantedBytes && next != null) {
+      freed += giveUp(next);
+      next = firstFreeable();
     }
     return freed;
+  }
+
+  /** The slab, of those that the host has all of, in which what may go first is; without those that sequences still hold. */
+  private @Nullable Slab firstFreeable() {
+    for (Logged logged : copied) {
+      Slab slab = logged.slab();
+      Uses uses = slabs.get(slab);
+      if (slab != null && uses != null && slab.references() == uses.all.size()) {
+        return slab;
+      }
+    }
+    return null;
+  }
+
+  /**
+   * Gives up a slab that the host has all of; returns the bytes that became free. What the host has dropped meanwhile, by an order
+   * of its own, is found out here, and then the slab is the only copy and stays.
+   */
+  private long giveUp(Slab slab) {
+    Uses uses = slabs.get(slab);
+    List<Logged> all = uses == null ? List.of() : List.copyOf(uses.all);
+    List<Logged> gone = all.stream().filter(logged -> !hostHas(logged)).toList();
+    long before = deviceBytes;
+    if (gone.isEmpty()) {
+      evictedActivations += all.size();
+      all.forEach(this::dropSlab);
+    } else {
+      gone.forEach(this::forgetHostCopy); // which may leave nothing of it
+    }
+    return before - deviceBytes;
   }
 
   private boolean hostHas(Logged logged) {

@@ -7,6 +7,7 @@ import io.alchemist.serve.RequestException;
 import io.alchemist.tensor.DeviceMemoryException;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.FileSystemException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IExecutionExceptionHandler;
@@ -40,7 +41,8 @@ public final class Main {
           || error instanceof IllegalArgumentException
           || error instanceof RequestException
           || (error instanceof IOException && error.getMessage() != null)) {
-        err.println(error.getMessage());
+        // Of a file system's errors the message is often the path alone.
+        err.println(error instanceof FileSystemException ? error.toString() : error.getMessage());
       } else {
         error.printStackTrace(err);
       }

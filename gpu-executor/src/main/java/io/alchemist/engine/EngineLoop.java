@@ -240,7 +240,7 @@ final class EngineLoop implements AutoCloseable {
     while (!closing
         && ready.isReady()
         && !isCalled()
-        && !isStatusOld()
+        && !(any && isStatusOld())
         && (stalled || fits(ready))) {
       Slice kind = ready.nextSlice();
       int rows = ready.nextRows();
@@ -260,9 +260,8 @@ final class EngineLoop implements AutoCloseable {
 
   /** Whether somebody wants something; what merely wakes the loop has done so. */
   private boolean isCalled() {
-    if (wakeUp.equals(commands.peek())) {
+    if (commands.remove(wakeUp)) {
       woken.set(false);
-      Command<?> unused = commands.poll();
     }
     return !commands.isEmpty();
   }

@@ -62,7 +62,7 @@ final class StepBudget {
   /** Until when training keeps out, because a first token was late. */
   private double lateUntilNanos = Double.NEGATIVE_INFINITY;
 
-  /** What training's share of serving's time comes to, less what it has taken beside answers; two stretches at most. */
+  /** What training's share of serving's time comes to, less what it has taken beside answers; two stretches, or a debt of one, at most. */
   private double creditNanos;
 
   /** Whether a stretch of training has begun: the credit was enough for one and is not used up. */
@@ -128,7 +128,7 @@ final class StepBudget {
     trainingNanos += nanos;
     lastSliceNanos = nowNanos;
     if (isLimited() && !answers.isEmpty()) {
-      creditNanos -= nanos;
+      creditNanos = Math.max(-stretchNanos, creditNanos - nanos);
       stretching &= creditNanos > 0;
     }
     if (rows > 0) {

@@ -302,18 +302,28 @@ public final class Server implements AutoCloseable {
     if (byId.remove(sequence.request().id()) == null) {
       return;
     }
-    if (finish == FinishReason.ERROR) {
-      scheduler.discard(sequence);
-    } else {
-      scheduler.remove(sequence);
-    }
-    store.unpin(sequence.weights());
-    Turn turn = sequence.turn(finish);
-    onTurn.accept(sequence.request(), turn);
+    // Whatever fails on the way, the version is let go, and who waits is told.
     try {
-      sequence.listener().onEnd(turn, error);
-    } catch (RuntimeException e) {
-      LOG.error("The listener of request '{}' failed at its end", turn.id(), e);
+      if (finish == FinishReason.ERROR) {
+        scheduler.discard(sequence);
+      } else {
+        scheduler.remove(sequence);
+      }
+    } finally {
+      store.unpin(sequence.weights());
+      tell(sequence, sequence.turn(finish), error);
+    }
+  }
+
+  private void tell(Sequence sequence, Turn turn, @Nullable RequestException error) {
+    try {
+      onTurn.accept(sequence.request(), turn);
+    } finally {
+      try {
+        sequence.listener().onEnd(turn, error);
+      } catch (RuntimeException e) {
+        LOG.error("The listener of request '{}' failed at its end", turn.id(), e);
+      }
     }
   }
 

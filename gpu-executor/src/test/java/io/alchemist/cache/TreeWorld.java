@@ -227,9 +227,13 @@ final class TreeWorld implements AutoCloseable {
 
   /** Looks whether that goes which is to go, and nothing else. */
   private boolean evictForActivations(double worth) {
-    List<Logged> before = List.copyOf(tree.holdings().copied());
-    List<Logged> gone = before.stream().filter(l -> !hostHas(l)).toList();
-    Logged copied = first(before);
+    Map<Slab, List<Logged>> users = users();
+    Logged copied = first(tree.holdings().copied().stream()
+        .filter(l -> references(l) == users.getOrDefault(l.slab(), List.of()).size())
+        .toList());
+    List<Logged> together =
+        copied == null ? List.of() : users.getOrDefault(copied.slab(), List.of());
+    List<Logged> gone = together.stream().filter(l -> !hostHas(l)).toList();
     Logged least = first(tree.holdings().deviceOnly());
     Segment oldest = kv.aboveFloor() ? first(tree.holdings().takeable()) : null;
     boolean pages = copied == null
@@ -242,10 +246,9 @@ final class TreeWorld implements AutoCloseable {
 
     assertThat(tree.evictForActivations(worth)).isEqualTo(copied != null || pages || loses);
 
-    // Of what the host has dropped meanwhile the device copy is the only one.
-    assertThat(
-            copied == null || copied.slab() == null || (gone.contains(copied) && !copied.onHost()))
-        .isTrue();
+    // Of what the host has dropped meanwhile the device copy is the only one, and its slab stays.
+    assertThat(together)
+        .allMatch(l -> gone.isEmpty() ? l.slab() == null : l.onHost() != gone.contains(l));
     gone.stream().filter(l -> !l.onHost() && l.slab() != null).forEach(rest::add);
     rest.sort(Comparator.<Logged>comparingDouble(l -> l.worth).thenComparingLong(l -> l.lastUse));
     assertThat(oldest == null || oldest.onDevice() != pages).isTrue();
@@ -255,6 +258,25 @@ final class TreeWorld implements AutoCloseable {
     }
     oldestPages += pages ? 1 : 0;
     return copied != null || pages || loses;
+  }
+
+  private static int references(Logged logged) {
+    Slab slab = logged.slab();
+    return slab == null ? 0 : slab.references();
+  }
+
+  /** What the tree has of each slab. */
+  private Map<Slab, List<Logged>> users() {
+    Set<Segment> segments = new HashSet<>();
+    tree.roots().forEach(root -> collect(root, segments));
+    Map<Slab, List<Logged>> users = new HashMap<>();
+    segments.stream()
+        .flatMap(s -> s.pieces.stream())
+        .map(Piece::logged)
+        .distinct()
+        .filter(l -> l.slab() != null)
+        .forEach(l -> users.computeIfAbsent(l.slab(), k -> new ArrayList<>()).add(l));
+    return users;
   }
 
   private boolean hostHas(Logged logged) {

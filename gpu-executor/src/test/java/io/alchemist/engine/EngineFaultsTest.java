@@ -27,6 +27,7 @@ import io.alchemist.weights.RandomWeights;
 import io.alchemist.weights.WeightNames;
 import io.alchemist.weights.WeightSource;
 import java.nio.FloatBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -36,6 +37,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -253,13 +255,20 @@ class EngineFaultsTest {
   void whatFailsForOneRequestKeepsNobodyElseFromTheirTokens() {
     try (Engine engine = TestEngines.learning()) {
       Turn expected = TestEngines.answers(engine, "alone", List.of(PROMPT), 20).get(0);
+      Answer together = new Answer();
+      List<Integer> tokens = new CopyOnWriteArrayList<>();
       Answer failing = new Answer(3, () -> {
+        tokens.add(together.tokens().size());
         throw new OutOfMemoryError("says the test");
       });
-      // Before the others in each step.
-      TestEngines.request(
-          engine, "failing", TestEngines.tokens(6, 12), 20, SamplingParams.GREEDY, failing);
-      Turn turn = TestEngines.answers(engine, "together", List.of(PROMPT), 20).get(0);
+      // Both begin with the same step, in which this one comes first.
+      Engine.await(engine.inspect(e -> {
+        TestEngines.request(
+            e, "failing", TestEngines.tokens(6, 12), 20, SamplingParams.GREEDY, failing);
+        return TestEngines.request(e, "together", PROMPT, 20, SamplingParams.GREEDY, together);
+      }));
+      Turn turn = Engine.await(together.turn());
+      assertThat(tokens).containsExactly(2);
       assertThat(turn.completion()).isEqualTo(expected.completion());
       assertThat(turn.logProbs()).isEqualTo(expected.logProbs());
       assertThatThrownBy(() -> Engine.await(failing.turn()))
@@ -267,6 +276,48 @@ class EngineFaultsTest {
           .hasMessageContaining("says the test");
       assertThat(Engine.await(engine.status()).server().running()).isZero();
       TestEngines.assertNothingHeld(engine);
+    }
+  }
+
+  @Test
+  void trainingGoesOnBesideStepsThatTakeLong() {
+    EngineConfig usual = TestEngines.config(
+        TestEngines.learning(TestEngines.adapter(LinearLayer.values())),
+        TestEngines.roomyCache(),
+        64);
+    EngineConfig impatient = new EngineConfig(
+        usual.deviceBytes(),
+        usual.cache(),
+        usual.scheduler(),
+        new LatencyTargets(500, 50, 1, 0.1),
+        usual.learning(),
+        usual.keptVersions(),
+        usual.keptTurns(),
+        usual.endOfTurn());
+    try (Engine engine = TestEngines.start(impatient, TestEngines.TINY)) {
+      CompletableFuture<CompletableFuture<GradientReport>> loss = new CompletableFuture<>();
+      CompletableFuture<Boolean> trained = new CompletableFuture<>();
+      TokenListener slow = new TokenListener() {
+        @Override
+        public boolean onToken(SampledToken token) {
+          if (!loss.isDone()) {
+            loss.complete(engine.loss(List.of(TrainingExample.completion(
+                "e", PROMPT, TestEngines.tokens(9, 6), TrainingExample.LIVE))));
+          }
+          // Longer than the engine's status counts as fresh, which it looks after between two
+          // steps.
+          LockSupport.parkNanos(Duration.ofMillis(220).toNanos());
+          return true;
+        }
+
+        @Override
+        public void onEnd(Turn turn, @Nullable RequestException error) {
+          trained.complete(loss.join().isDone());
+        }
+      };
+      CompletableFuture<Void> unused = engine.generate(
+          new GenerationRequest("slow", PROMPT, 12, SamplingParams.GREEDY, 0), slow);
+      assertThat(Engine.await(trained)).as("a slice after each step").isTrue();
     }
   }
 

@@ -159,9 +159,9 @@ class HedgingTest {
 
   @Test
   void whatIsHalfCopiedIsCopiedToItsEndWhereSomebodyWaitsForItsMemory() {
-    // Keys and values of 192 tokens, or less by some 100 beside 16 rows of activations, copied a
+    // Keys and values of 224 tokens, or less by some 100 beside 16 rows of activations, copied a
     // layer at a time.
-    CacheConfig cache = TestEngines.cache(FLOOR_TOKENS, 128 * 384, 1 << 20);
+    CacheConfig cache = TestEngines.cache(FLOOR_TOKENS, 160 * 384, 1 << 20);
     LearningConfig learning = TestEngines.learning(TestEngines.adapter(LinearLayer.values()));
     try (Engine engine = TestEngines.start(
             TestEngines.config(learning, cache, new SchedulerConfig(8, 16, 64), 3),

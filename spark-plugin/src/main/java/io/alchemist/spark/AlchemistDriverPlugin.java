@@ -139,7 +139,11 @@ final class AlchemistDriverPlugin implements DriverPlugin {
   private void replace(String executorId) {
     SparkContext running = context;
     if (running != null && !running.isLocal()) {
-      ExecutorReplacement.replace(running, executorId);
+      // The cluster manager may take its time, and whoever noticed has other things to do.
+      Thread thread = new Thread(
+          () -> ExecutorReplacement.replace(running, executorId), "alchemist-executor-replacement");
+      thread.setDaemon(true);
+      thread.start();
     }
   }
 

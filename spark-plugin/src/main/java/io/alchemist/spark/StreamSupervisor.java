@@ -18,6 +18,8 @@ final class StreamSupervisor implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(StreamSupervisor.class);
   static final int MAX_FAILURES = 5;
   static final long FIRST_PAUSE_MILLIS = 1_000;
+  /** A stream that ran for so long before it failed had recovered, though nothing new may have come: no round takes that long. */
+  private static final long RECOVERED_NANOS = TimeUnit.HOURS.toNanos(1);
 
   private final Supplier<Stream> starter;
   private final Runnable onGivenUp;
@@ -117,6 +119,7 @@ final class StreamSupervisor implements AutoCloseable {
     int failures = 0;
     long done = progress.getAsLong();
     for (boolean first = true; !closing; first = false) {
+      long start = System.nanoTime();
       try {
         awaitEnd(first);
         if (!closing) {
@@ -126,7 +129,9 @@ final class StreamSupervisor implements AutoCloseable {
         if (closing) {
           return;
         }
-        failures = progress.getAsLong() > done ? 1 : failures + 1;
+        boolean recovered =
+            progress.getAsLong() > done || System.nanoTime() - start > RECOVERED_NANOS;
+        failures = recovered ? 1 : failures + 1;
         done = progress.getAsLong();
         if (failures == MAX_FAILURES) {
           failure = e;

@@ -51,7 +51,7 @@ public final class AlchemistConf {
           PREFIX + "executors.drainTimeout",
           "30s",
           "How long answers under way may go on when an executor stops, and the round under way when the job does. At the job's end"
-              + " the router waits half a minute for its own first, so an end takes up to about two minutes."));
+              + " the router waits half a minute for its own first, so an end takes twice this and two minutes at most."));
 
   // ---- memory and threads of an executor's engine
 
@@ -114,7 +114,7 @@ public final class AlchemistConf {
           1,
           "The most of an executor's time that training takes while answers are computed, where the targets leave more: more"
               + " trains faster and makes each answer slower. Beside more answers than a quarter of those that an executor computes at a"
-              + " time it takes none. 0 trains only while nobody is served, 1 takes all that the targets leave, however many there are."));
+              + " time it takes none. 0 trains only while nobody is served, but for a slice after trainingPatience; 1 takes all that the targets leave, however many there are."));
   public static final ConfEntry<String> ROUTER_HOST = add(ConfEntry.text(
       PREFIX + "router.host",
       "127.0.0.1",

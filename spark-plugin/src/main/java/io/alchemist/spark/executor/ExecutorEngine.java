@@ -16,6 +16,7 @@ import io.alchemist.metrics.Counter;
 import io.alchemist.metrics.Metrics;
 import io.alchemist.model.SavePlan;
 import io.alchemist.serve.AnsweredTurn;
+import io.alchemist.serve.ServerStats;
 import io.alchemist.spark.conf.AlchemistConf;
 import io.alchemist.spark.fleet.ExecutorReport;
 import io.alchemist.spark.fleet.ServedTurn;
@@ -309,14 +310,17 @@ public final class ExecutorEngine implements AutoCloseable {
    */
   public boolean awaitDrained() throws InterruptedException {
     long start = System.nanoTime();
-    while (Engine.await(engine.status()).server().running() > 0
-        || Engine.await(engine.status()).server().waiting() > 0) {
-      if (System.nanoTime() - start > drainMillis * 1_000_000L || engine.failure() != null) {
+    while (engine.failure() == null) { // asked first: an engine that has stopped answers nothing
+      ServerStats serving = Engine.await(engine.status()).server();
+      if (serving.running() + serving.waiting() == 0) {
+        return true;
+      }
+      if (System.nanoTime() - start > drainMillis * 1_000_000L) {
         return false;
       }
       Thread.sleep(20); // a step of serving takes about as long
     }
-    return true;
+    return false;
   }
 
   @Override

@@ -152,18 +152,7 @@ public final class Collector implements AutoCloseable {
     long after = fleet.collectedUpTo(executorId);
     boolean more = true;
     while (more) {
-      Parcel parcel;
-      try {
-        parcel = (Parcel) link.ask(new Message.Collect(after, MAX_BYTES_EACH), ASK_LIMIT)
-            .toCompletableFuture()
-            .get();
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new IllegalStateException("Interrupted while executor " + executorId + " left", e);
-      } catch (ExecutionException e) {
-        throw new IllegalStateException(
-            "Executor " + executorId + " did not give what it still had", e.getCause());
-      }
+      Parcel parcel = (Parcel) ask(executorId, link, new Message.Collect(after, MAX_BYTES_EACH));
       if (parcel.upTo() > after) {
         uncommitted.put(executorId, parcel);
         commit();
@@ -172,7 +161,21 @@ public final class Collector implements AutoCloseable {
       more = parcel.more();
     }
     unconfirmed.remove(executorId);
-    CompletionStage<Message> unused = link.ask(new Message.Committed(after), ASK_LIMIT);
+    // Waited for: with the answer to its farewell the executor goes, and whoever posted should hear
+    // before.
+    Message unused = ask(executorId, link, new Message.Committed(after));
+  }
+
+  private static Message ask(String executorId, Link link, Message message) {
+    try {
+      return link.ask(message, ASK_LIMIT).toCompletableFuture().get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("Interrupted while executor " + executorId + " left", e);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(
+          "Executor " + executorId + " did not give what it still had", e.getCause());
+    }
   }
 
   private void commit() {

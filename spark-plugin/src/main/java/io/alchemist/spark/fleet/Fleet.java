@@ -210,11 +210,19 @@ public final class Fleet {
     bringUp();
   }
 
-  /** Up to which number what an executor had is in the tables. */
+  /**
+   * Up to which number what an executor had is in the tables.
+   *
+   * @throws IllegalStateException when it is not known any more
+   */
   long collectedUpTo(String executorId) {
     synchronized (lock) {
       Seat seat = seats.get(executorId);
-      return seat == null ? 0 : seat.collected;
+      if (seat == null) {
+        throw new IllegalStateException("Executor " + executorId
+            + " has been gone for long: what it has may be in the tables already.");
+      }
+      return seat.collected;
     }
   }
 

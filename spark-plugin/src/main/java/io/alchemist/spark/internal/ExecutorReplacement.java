@@ -12,12 +12,16 @@ public final class ExecutorReplacement {
 
   /** Ends an executor, where the cluster manager can. */
   public static void replace(SparkContext context, String executorId) {
-    if (context.killAndReplaceExecutor(executorId)) {
-      LOG.warn("Executor {} is replaced, as its engine has stopped", executorId);
-    } else {
-      LOG.error(
-          "The engine of executor {} has stopped, and the cluster manager can't replace the executor: end it by hand",
-          executorId);
+    try {
+      if (context.isStopped() || context.killAndReplaceExecutor(executorId)) {
+        LOG.warn("Executor {} is replaced, as its engine has stopped", executorId);
+        return;
+      }
+    } catch (RuntimeException e) {
+      LOG.debug("The cluster manager did not answer", e);
     }
+    LOG.error(
+        "The engine of executor {} has stopped, and the cluster manager can't replace the executor: end it by hand",
+        executorId);
   }
 }

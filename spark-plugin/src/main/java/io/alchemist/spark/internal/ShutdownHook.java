@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.util.ShutdownHookManager;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Something to be done when the process is told to end, while Spark still runs: the JVM's own hooks run beside Spark's. Added to
@@ -24,6 +26,8 @@ public final class ShutdownHook implements AutoCloseable {
       this.abovePriorityOfFiles = abovePriorityOfFiles;
     }
   }
+
+  private static final Logger LOG = LoggerFactory.getLogger(ShutdownHook.class);
 
   private final Runnable hook;
 
@@ -47,7 +51,11 @@ public final class ShutdownHook implements AutoCloseable {
   public void close() {
     ShutdownHookManager hooks = ShutdownHookManager.get();
     if (!hooks.isShutdownInProgress()) {
-      boolean unused = hooks.removeShutdownHook(hook);
+      try {
+        boolean unused = hooks.removeShutdownHook(hook);
+      } catch (IllegalStateException e) {
+        LOG.debug("The process has just begun to end", e);
+      }
     }
   }
 }

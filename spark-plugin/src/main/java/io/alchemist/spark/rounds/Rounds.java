@@ -86,11 +86,11 @@ public final class Rounds {
   public BatchHandler handler() {
     return (batch, queryId, batchId) -> {
       round.handle(batch, queryId, batchId);
-      handled.incrementAndGet();
+      handled.accumulateAndGet(batchId + 1, Math::max);
     };
   }
 
-  /** Micro-batches that have been dealt with. */
+  /** Micro-batches that have been dealt with; one that comes again is not counted again. */
   public long handled() {
     return handled.get();
   }
