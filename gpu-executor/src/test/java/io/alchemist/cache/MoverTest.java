@@ -36,6 +36,14 @@ class MoverTest {
     }
   }
 
+  /** Two prompts whose activations one step recorded. */
+  private Slab recordedTogether(int[] first, int[] second) {
+    Slab step = cache.slab(first.length + second.length);
+    cache.insert(1, first, step.retain(), 0);
+    cache.insert(1, second, step, first.length);
+    return step;
+  }
+
   private void complete(Mover m) {
     await().atMost(Duration.ofSeconds(20)).until(() -> {
       device.runCopies();
@@ -317,9 +325,7 @@ class MoverTest {
   void aSlabIsGivenUpWhenTheHostHasAllOfIt() {
     int[] first = range(0, 4);
     int[] second = range(20, 4);
-    Slab step = cache.slab(8);
-    cache.insert(1, first, step.retain(), 0);
-    cache.insert(1, second, step, 4);
+    Slab step = recordedTogether(first, second);
     mover.offload(logged(first));
     complete(mover);
     assertThat(tree.evictCopied(Long.MAX_VALUE)).as("would free nothing").isZero();
@@ -335,9 +341,7 @@ class MoverTest {
   void whatIsLostMakesTheRestOfItsSlabFree() {
     int[] first = range(0, 4);
     int[] second = range(20, 4);
-    Slab step = cache.slab(8);
-    cache.insert(1, first, step.retain(), 0);
-    cache.insert(1, second, step, 4);
+    Slab unused = recordedTogether(first, second);
     mover.offload(logged(first));
     complete(mover);
     assertThat(tree.evictPages(16)).isEqualTo(16);
