@@ -30,6 +30,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class HttpServer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(HttpServer.class);
+  private static final long QUIET_MILLIS = 1;
+  private static final long CLOSE_MILLIS = 5_000;
   private static final int THREADS = 2;
   private static final int BACKLOG = 512;
   private static final int LOW_WATER_BYTES = 16 << 10;
@@ -117,6 +119,10 @@ public final class HttpServer implements AutoCloseable {
       LOG.warn("{} connections are cut off as the server closes.", clients.size());
     }
     clients.close().awaitUninterruptibly();
-    loops.shutdownGracefully(0, 5, TimeUnit.SECONDS).awaitUninterruptibly();
+    // With a quiet period of 0 an event loop that is just at work ends without closing the channels
+    // it has.
+    loops
+        .shutdownGracefully(QUIET_MILLIS, CLOSE_MILLIS, TimeUnit.MILLISECONDS)
+        .awaitUninterruptibly();
   }
 }
