@@ -54,14 +54,14 @@ final class Replay {
     return perToken.percentile(share) * 1e3;
   }
 
-  /** The mean of the slowest, a share of all. */
-  double slowestFirstTokensMillis(double share) {
-    return firstToken.meanOfLargest(share) * 1e3;
+  /** The mean of the slowest, {@link Timed#TAIL} of all. */
+  double slowestFirstTokensMillis() {
+    return firstToken.meanOfLargest(Timed.TAIL) * 1e3;
   }
 
   /** Likewise, of the times per token. */
-  double slowestPerTokenMillis(double share) {
-    return perToken.meanOfLargest(share) * 1e3;
+  double slowestPerTokenMillis() {
+    return perToken.meanOfLargest(Timed.TAIL) * 1e3;
   }
 
   /** The slowest of a window over those of another's: the median of all windows, so that what befalls one of them counts for little. */

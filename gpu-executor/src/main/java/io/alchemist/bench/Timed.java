@@ -34,7 +34,7 @@ final class Timed {
     return sorted.get(below) + (rank - below) * (sorted.get(above) - sorted.get(below));
   }
 
-  /** The mean of the largest values, a share of all: a tail that a single one says less about than about a percentile. */
+  /** The mean of the largest values, a share of all; of one at least. */
   double meanOfLargest(double share) {
     int from = (int) (seconds.size() * (1 - share));
     return seconds.stream()

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -89,26 +88,12 @@ public final class HuggingFaceCheckpoint implements Checkpoint {
    * @throws ModelFileException when the directory exists already, or a weight is not finite
    */
   public void writeWith(Path target, WeightSource weights) {
-    if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
-      throw new ModelFileException(
-          target,
-          "it exists already",
-          "a model that was written is never changed, for others may be reading it",
-          "Choose another name, or delete it first");
-    }
-    Path temporary = Temporaries.beside(target);
-    try {
-      Files.createDirectory(temporary);
-      copyDescription(temporary);
+    Temporaries.writeDirectory(target, "a model", written -> {
+      copyDescription(written);
       SafetensorsWriter.write(
-          temporary.resolve(WHOLE), WeightShapes.of(config), StorageType.F32, weights::read);
-      HuggingFaceConfig.writeAs(temporary, directory, StorageType.F32);
-      Temporaries.publish(temporary, target);
-    } catch (IOException e) {
-      throw new UncheckedIOException("Can't write " + target, e);
-    } finally {
-      Temporaries.discard(temporary);
-    }
+          written.resolve(WHOLE), WeightShapes.of(config), StorageType.F32, weights::read);
+      HuggingFaceConfig.writeAs(written, directory, StorageType.F32);
+    });
   }
 
   /** Copies what says how to use the weights. */

@@ -6,11 +6,7 @@ import io.alchemist.weights.AdapterData.Site;
 import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.OptimizerState;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.FloatBuffer;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -85,33 +81,19 @@ public final class PeftDirectory {
       @Nullable String baseModel,
       @Nullable OptimizerState optimizer) {
     adapter.checkFits(config);
-    if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
-      throw new ModelFileException(
-          directory,
-          "it exists already",
-          "an adapter that was written is never changed, for others may be reading it",
-          "Choose another name, or delete it first");
-    }
     Map<String, List<Long>> shapes = shapes(adapter, config);
     Map<String, FloatBuffer> values = values(adapter);
-    Path temporary = Temporaries.beside(directory);
-    try {
-      Files.createDirectory(temporary);
+    Temporaries.writeDirectory(directory, "an adapter", written -> {
       SafetensorsWriter.write(
-          temporary.resolve(WEIGHTS), shapes, StorageType.F32, (name, offset, into) -> {
+          written.resolve(WEIGHTS), shapes, StorageType.F32, (name, offset, into) -> {
             FloatBuffer all = Objects.requireNonNull(values.get(name));
             into.put(all.slice((int) offset, into.remaining()));
           });
-      PeftConfig.write(temporary, adapter, baseModel);
+      PeftConfig.write(written, adapter, baseModel);
       if (optimizer != null) {
-        OptimizerFile.write(temporary.resolve(OptimizerFile.NAME), optimizer, config);
+        OptimizerFile.write(written.resolve(OptimizerFile.NAME), optimizer, config);
       }
-      Temporaries.publish(temporary, directory);
-    } catch (IOException e) {
-      throw new UncheckedIOException("Can't write " + directory, e);
-    } finally {
-      Temporaries.discard(temporary);
-    }
+    });
   }
 
   /** The state of the optimizer that made the adapter of a directory, where it was written too. */

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -38,6 +39,38 @@ final class Temporaries {
     Path parent = target.toAbsolutePath().getParent();
     if (parent != null) {
       force(parent);
+    }
+  }
+
+  /** Fills a directory. */
+  @FunctionalInterface
+  interface Content {
+    void write(Path directory) throws IOException;
+  }
+
+  /**
+   * Writes a new directory, which appears under its name only when it is whole and on disk.
+   *
+   * @param what is in it, for the error
+   * @throws ModelFileException when there is something of that name
+   */
+  static void writeDirectory(Path target, String what, Content content) {
+    if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+      throw new ModelFileException(
+          target,
+          "it exists already",
+          what + " that was written is never changed, for others may be reading it",
+          "Choose another name, or delete it first");
+    }
+    Path temporary = beside(target);
+    try {
+      Files.createDirectory(temporary);
+      content.write(temporary);
+      publish(temporary, target);
+    } catch (IOException e) {
+      throw new UncheckedIOException("Can't write " + target, e);
+    } finally {
+      discard(temporary);
     }
   }
 
