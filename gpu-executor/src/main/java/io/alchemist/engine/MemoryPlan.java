@@ -97,8 +97,7 @@ public final class MemoryPlan {
   }
 
   private static long optimizer(ModelConfig model, Trainable trainable) {
-    // Values, two moments, the gradient, that of a job of its own, a draft to be laid out; that of
-    // a
+    // Values, two moments, the gradient, that of a job of its own, a draft of an adapter; that of a
     // layer, apart.
     return (trainable instanceof Trainable.Adapter ? 6L : 5L) * FLOAT * parameters(model, trainable)
         + FLOAT * parameters(model, trainable, id -> id.layer() == 0);

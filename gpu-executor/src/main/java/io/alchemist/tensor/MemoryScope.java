@@ -157,10 +157,7 @@ public final class MemoryScope implements AutoCloseable {
         return;
       }
       String leak = usedBytes == 0 ? null : describe();
-      freeAll();
-      if (parent != null) {
-        parent.children.remove(this);
-      }
+      discard();
       if (leak != null) {
         throw new DeviceMemoryException("Memory was not given back when scope " + path()
             + " closed; close each tensor before its scope:\n" + leak);
