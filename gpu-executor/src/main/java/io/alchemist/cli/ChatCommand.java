@@ -90,6 +90,7 @@ final class ChatCommand implements Callable<Integer> {
         service.complete(
             "chat-" + turn,
             new TextRequest(prompt, maxTokens, sampling, List.of(), 0, null, Recording.KEEP),
+            service.tokenize(prompt),
             answer);
         messages.add(new ChatMessage("assistant", Engine.await(answer.text)));
         prompt(out);

@@ -70,8 +70,7 @@ public final class TextEngine implements TextService {
   }
 
   @Override
-  public Completion complete(String id, TextRequest request, TextListener listener) {
-    int[] prompt = tokens(request.prompt());
+  public Completion complete(String id, TextRequest request, int[] prompt, TextListener listener) {
     Integer asked = request.maxTokens();
     int most = asked == null ? engine.longestAnswer(prompt.length) : asked;
     Detokenizer detokenizer = request.prompt() instanceof TextRequest.Messages
@@ -105,12 +104,8 @@ public final class TextEngine implements TextService {
             RequestException.Kind.UNAVAILABLE, "engine_failed", null, String.valueOf(cause));
   }
 
-  /**
-   * The tokens of a prompt.
-   *
-   * @throws RequestException when the model's template refuses the conversation, or it has none, or the text is too long
-   */
-  int[] tokens(TextRequest.Prompt prompt) {
+  @Override
+  public int[] tokenize(TextRequest.Prompt prompt) {
     Tokenizer tokenizer = model.tokenizer();
     if (prompt instanceof TextRequest.RawText raw) {
       checkLength(raw.text().length());

@@ -2,7 +2,10 @@ package io.alchemist.http;
 
 import io.alchemist.metrics.Metrics;
 import io.alchemist.serve.TextService;
+import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 
 /**
  * The HTTP server in front of a {@link TextService}: OpenAI's chat and plain completions, streamed or whole, its models
@@ -14,10 +17,15 @@ import java.io.IOException;
  * <p>There is no authentication: bind an address that only those reach who may ask. Thread-safe.
  */
 public final class ApiServer implements AutoCloseable {
-  private final HttpServer server;
+  /** With a second one, a long prompt keeps no short one waiting. What waits is bounded by the connections. */
+  private static final int TOKENIZING_THREADS = 2;
 
-  private ApiServer(HttpServer server) {
+  private final HttpServer server;
+  private final ExecutorService tokenizing;
+
+  private ApiServer(HttpServer server, ExecutorService tokenizing) {
     this.server = server;
+    this.tokenizing = tokenizing;
   }
 
   /**
@@ -27,8 +35,17 @@ public final class ApiServer implements AutoCloseable {
    */
   public static ApiServer start(ApiConfig config, TextService service, Metrics metrics)
       throws IOException {
-    return new ApiServer(
-        HttpServer.start("http", config, Endpoints.of(config, service, metrics), metrics));
+    ExecutorService tokenizing = Executors.newFixedThreadPool(
+        TOKENIZING_THREADS, new DefaultThreadFactory("alchemist-tokenizer", true));
+    try {
+      return new ApiServer(
+          HttpServer.start(
+              "http", config, Endpoints.of(config, service, metrics, tokenizing), metrics),
+          tokenizing);
+    } catch (IOException | RuntimeException e) {
+      tokenizing.shutdown();
+      throw e;
+    }
   }
 
   /** The port it listens on. */
@@ -43,5 +60,6 @@ public final class ApiServer implements AutoCloseable {
   @Override
   public void close() {
     server.close();
+    tokenizing.shutdown();
   }
 }

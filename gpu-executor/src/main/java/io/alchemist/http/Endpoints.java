@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.Executor;
 
 /** What answers each route. Stateless but for what it is given. */
 final class Endpoints {
@@ -22,11 +23,13 @@ final class Endpoints {
 
   private final TextService service;
   private final Metrics metrics;
+  private final Executor tokenizing;
   private final Family<Histogram> firstTokenSeconds;
 
-  private Endpoints(TextService service, Metrics metrics) {
+  private Endpoints(TextService service, Metrics metrics, Executor tokenizing) {
     this.service = service;
     this.metrics = metrics;
+    this.tokenizing = tokenizing;
     firstTokenSeconds = metrics.histograms(
         "alchemist_http_first_token_seconds",
         "Seconds from a request's head to the first text of its completion.",
@@ -34,8 +37,14 @@ final class Endpoints {
         "route");
   }
 
-  static Map<Route, Endpoint> of(ApiConfig config, TextService service, Metrics metrics) {
-    Endpoints endpoints = new Endpoints(service, metrics);
+  /**
+   * All routes of a service.
+   *
+   * @param tokenizing where prompts are cut into tokens
+   */
+  static Map<Route, Endpoint> of(
+      ApiConfig config, TextService service, Metrics metrics, Executor tokenizing) {
+    Endpoints endpoints = new Endpoints(service, metrics, tokenizing);
     Map<Route, Endpoint> map = new EnumMap<>(Route.class);
     map.put(
         Route.CHAT_COMPLETIONS,
@@ -63,7 +72,7 @@ final class Endpoints {
     ModelInfo model = service.model();
     Generation generation = reader.read(fields, model.id());
     Envelope envelope = Envelope.of(format, Ids.next(format.idPrefix()), model, generation);
-    new GenerationRun(exchange, firstTokenSeconds, generation, envelope).start(service);
+    new GenerationRun(exchange, firstTokenSeconds, generation, envelope).start(service, tokenizing);
   }
 
   private void models(Exchange exchange) {

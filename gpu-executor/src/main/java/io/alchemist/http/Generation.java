@@ -46,10 +46,15 @@ record Generation(
     return topLogProbs >= 0;
   }
 
+  /** Which prompt a choice is for. */
+  int prompt(int choice) {
+    return choice / n;
+  }
+
   /** What the engine is asked for one choice. */
   TextRequest request(int choice) {
     return new TextRequest(
-        prompts.get(choice / n),
+        prompts.get(prompt(choice)),
         maxTokens,
         new SamplingParams(
             sampling.temperature(),

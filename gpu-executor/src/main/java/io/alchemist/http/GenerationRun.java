@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -19,8 +20,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The completions of one request and the answer they make. The engine's callbacks only queue; the connection's event
- * loop takes all that is queued at once, so that a burst of tokens costs one wake-up and one flush. Everything else is
- * called on the event loop.
+ * loop takes all that is queued at once, so that a burst of tokens costs one wake-up and one flush. Prompts are cut into
+ * tokens on another thread, as a long one would keep the loop's other connections waiting. Everything else is called on
+ * the event loop.
  *
  * <p>A stream's head is sent with its first event, so that what is refused before that gets a proper status. A request
  * fails as a whole: when one choice fails, the others are cancelled.
@@ -56,22 +58,34 @@ final class GenerationRun {
   }
 
   /**
-   * Starts all choices.
+   * Starts all choices, or answers why the service refuses one.
    *
-   * @throws RequestException if the service refuses one; those that were started are cancelled
+   * @param tokenizing where prompts are cut into tokens
    */
-  void start(TextService service) {
+  void start(TextService service, Executor tokenizing) {
     exchange.onAbort(this::cancel);
+    tokenizing.execute(() -> post(tokenized(service)));
+  }
+
+  /** What to do with the prompts' tokens. Once for each prompt, however many choices it has; any thread. */
+  private Runnable tokenized(TextService service) {
     try {
-      for (Choice choice : choices) {
-        completions.add(service.complete(
-            turnId(choice.index()),
-            generation.request(choice.index()),
-            new ChoiceListener(choice)));
-      }
-    } catch (RuntimeException e) {
-      cancel();
-      throw e;
+      List<int[]> prompts = generation.prompts().stream().map(service::tokenize).toList();
+      return () -> begin(service, prompts);
+    } catch (RuntimeException | Error e) { // whoever waits must be told, whatever it was
+      return () -> {
+        throw e;
+      };
+    }
+  }
+
+  private void begin(TextService service, List<int[]> prompts) {
+    for (Choice choice : choices) {
+      completions.add(service.complete(
+          turnId(choice.index()),
+          generation.request(choice.index()),
+          prompts.get(generation.prompt(choice.index())),
+          new ChoiceListener(choice)));
     }
   }
 
@@ -119,9 +133,11 @@ final class GenerationRun {
   private void apply(Runnable event) {
     try {
       event.run();
-    } catch (RuntimeException e) {
+    } catch (RequestException e) {
+      fail(ApiError.of(e));
+    } catch (RuntimeException | Error e) {
       LOG.error("The answer {} failed.", envelope.id(), e);
-      fail(ApiError.internal("The server failed to write the answer; its log says why."));
+      fail(ApiError.internal("The server failed to answer; its log says why."));
     }
   }
 

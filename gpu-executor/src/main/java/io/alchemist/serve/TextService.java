@@ -3,19 +3,27 @@ package io.alchemist.serve;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
 
-/** What the HTTP server serves: one model, its versions and where feedback goes. Thread-safe; nothing blocks. */
+/** What the HTTP server serves: one model, its versions and where feedback goes. Thread-safe; nothing blocks, {@link #tokenize} takes its time. */
 public interface TextService {
 
   /** The name under which clients ask for the model, and of its versions, newest first. */
   ModelInfo model();
 
   /**
+   * The tokens of a prompt. Takes the longer the longer it is, for long ones many milliseconds: nothing for an event loop.
+   *
+   * @throws RequestException when the model's template refuses the conversation, or it has none, or the text is too long
+   */
+  int[] tokenize(TextRequest.Prompt prompt);
+
+  /**
    * Starts a completion.
    *
    * @param id the response's id, under which feedback will cite it
+   * @param prompt the tokens of the request's prompt; not to be changed any more
    * @throws RequestException when it is refused: malformed, too long, queue full, draining
    */
-  Completion complete(String id, TextRequest request, TextListener listener);
+  Completion complete(String id, TextRequest request, int[] prompt, TextListener listener);
 
   /**
    * Takes feedback.

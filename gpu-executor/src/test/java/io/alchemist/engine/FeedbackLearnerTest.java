@@ -211,7 +211,7 @@ class FeedbackLearnerTest {
         0,
         null,
         recording);
-    text.complete(id, request, new TextListener() {
+    text.complete(id, request, text.tokenize(request.prompt()), new TextListener() {
       @Override
       public void onText(String more, List<TokenInfo> tokens) {
         answer.append(more);

@@ -1,6 +1,7 @@
 package io.alchemist.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.alchemist.serve.FinishReason;
@@ -12,9 +13,11 @@ import io.alchemist.serve.TextRequest;
 import io.alchemist.text.ChatMessage;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -301,6 +304,66 @@ class ChatCompletionsTest extends ApiTest {
     assertThat(error(response, 429))
         .isEqualTo("rate_limit_error|null|queue_full|All 8 places are taken; try again later.");
     assertThat(response.headers().firstValue("retry-after")).contains("1");
+  }
+
+  @Test
+  void whatIsFoundWhileThePromptIsReadIsAnsweredLikewise() throws Exception {
+    service.tokenizer = prompt -> {
+      throw RequestException.invalid("messages", "The template refuses.");
+    };
+    assertThat(error(post(PATH, "{" + HELLO + ",'stream':true}"), 400))
+        .isEqualTo("invalid_request_error|messages|invalid_value|The template refuses.");
+
+    service.tokenizer = prompt -> {
+      throw new StackOverflowError();
+    };
+    assertThat(error(post(PATH, "{" + HELLO + "}"), 500)).contains("its log says why");
+
+    service.tokenizer = prompt -> new int[] {1};
+    service.engine = FakeTextService.says("well");
+    assertThat(post(PATH, "{" + HELLO + "}").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void longPromptsKeepNobodyElseWaiting() throws Exception {
+    CountDownLatch done = new CountDownLatch(1);
+    service.tokenizer = prompt -> {
+      try {
+        done.await();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+      return new int[] {1};
+    };
+    service.engine = FakeTextService.says("at last");
+    List<Raw> waiting = new ArrayList<>();
+    try {
+      for (int i = 0; i < 4; i++) { // more than there are threads, of either kind
+        Raw raw = new Raw();
+        waiting.add(raw);
+        raw.sendPost(PATH, "{" + HELLO + "}");
+      }
+      await().until(() -> service.tokenized.size() >= 2);
+      for (int i = 0; i < 4; i++) {
+        try (Raw other = new Raw()) {
+          other.sendHead("GET /health HTTP/1.1", "Host: h");
+          assertThat(other.head()).startsWith("HTTP/1.1 200");
+        }
+      }
+      waiting.remove(3).close(); // who leaves while waiting is asked nothing more for
+      await().until(() -> metrics.prometheusText().contains("status=\"499\""));
+      done.countDown();
+      for (Raw raw : waiting) {
+        assertThat(raw.body(raw.head())).contains("at last");
+      }
+      await().until(() -> service.tokenized.size() == 4);
+      assertThat(service.calls).hasSize(3);
+    } finally {
+      done.countDown();
+      for (Raw raw : waiting) {
+        raw.close();
+      }
+    }
   }
 
   @Test

@@ -57,6 +57,16 @@ class CompletionsTest extends ApiTest {
         .isEqualTo(new TextRequest.Tokens(List.of(5, 6)));
     List<FakeTextService.Call> four =
         List.of(service.nextCall(), service.nextCall(), service.nextCall(), service.nextCall());
+    // Once for all choices of a prompt.
+    assertThat(service.tokenized)
+        .containsExactly(
+            new TextRequest.Tokens(List.of(5, 6)),
+            new TextRequest.RawText("a"),
+            new TextRequest.RawText("b"),
+            new TextRequest.Tokens(List.of(1)),
+            new TextRequest.Tokens(List.of(2, 3)));
+    assertThat(four.get(1).prompt).isSameAs(four.get(0).prompt);
+    assertThat(four.get(2).prompt).isNotSameAs(four.get(0).prompt);
     assertThat(four)
         .extracting(call -> ((TextRequest.RawText) call.request.prompt()).text())
         .containsExactly("a", "a", "b", "b");

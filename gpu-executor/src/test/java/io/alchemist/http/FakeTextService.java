@@ -16,6 +16,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** A service without an engine: tests say what becomes of each completion. */
@@ -26,12 +27,14 @@ final class FakeTextService implements TextService, AutoCloseable {
   static final class Call implements Completion {
     final String id;
     final TextRequest request;
+    final int[] prompt;
     final TextListener listener;
     final CompletableFuture<Boolean> cancelled = new CompletableFuture<>();
 
-    Call(String id, TextRequest request, TextListener listener) {
+    Call(String id, TextRequest request, int[] prompt, TextListener listener) {
       this.id = id;
       this.request = request;
+      this.prompt = prompt;
       this.listener = listener;
     }
 
@@ -61,6 +64,10 @@ final class FakeTextService implements TextService, AutoCloseable {
 
   final BlockingQueue<Call> calls = new LinkedBlockingQueue<>();
   final BlockingQueue<Feedback> feedbacks = new LinkedBlockingQueue<>();
+  /** Prompts whose tokens were asked for. */
+  final BlockingQueue<TextRequest.Prompt> tokenized = new LinkedBlockingQueue<>();
+
+  volatile Function<TextRequest.Prompt, int[]> tokenizer = prompt -> new int[] {1};
   volatile Engine engine = call -> {};
   volatile @Nullable RuntimeException refusal;
   volatile CompletionStage<Void> stored = CompletableFuture.completedFuture(null);
@@ -104,12 +111,18 @@ final class FakeTextService implements TextService, AutoCloseable {
   }
 
   @Override
-  public Completion complete(String id, TextRequest request, TextListener listener) {
+  public int[] tokenize(TextRequest.Prompt prompt) {
+    tokenized.add(prompt);
+    return tokenizer.apply(prompt);
+  }
+
+  @Override
+  public Completion complete(String id, TextRequest request, int[] prompt, TextListener listener) {
     RuntimeException refused = refusal;
     if (refused != null) {
       throw refused;
     }
-    Call call = new Call(id, request, listener);
+    Call call = new Call(id, request, prompt, listener);
     calls.add(call);
     Engine current = engine;
     thread.execute(() -> current.run(call));

@@ -90,7 +90,13 @@ final class FakeExecutor implements TextService, AutoCloseable {
   }
 
   @Override
-  public Completion complete(String turnId, TextRequest request, TextListener listener) {
+  public int[] tokenize(TextRequest.Prompt prompt) {
+    return new int[] {1};
+  }
+
+  @Override
+  public Completion complete(
+      String turnId, TextRequest request, int[] prompt, TextListener listener) {
     if (draining) {
       throw new RequestException(
           RequestException.Kind.UNAVAILABLE, "draining", null, "The engine is draining.");
