@@ -43,6 +43,7 @@ public final class CostModel {
   private final ModelConfig config;
   private final Map<Work, TimeModel> models = new EnumMap<>(Work.class);
   private final TimeModel loads = new TimeModel(2);
+  private final TimeModel reads = new TimeModel(2);
 
   public CostModel(ModelConfig config) {
     this.config = config;
@@ -64,7 +65,12 @@ public final class CostModel {
     model(work).observe(nanos, amount.features());
   }
 
-  /** Takes note of a load of so many bytes from the host. */
+  /** Takes note that a block of so many bytes was read from disk. */
+  public void observeRead(long bytes, long nanos) {
+    reads.observe(nanos, (double) bytes, 1);
+  }
+
+  /** Takes note of a load of so many bytes from the host's memory. */
   public void observeLoad(long bytes, long nanos) {
     loads.observe(nanos, (double) bytes, 1);
   }
@@ -85,7 +91,12 @@ public final class CostModel {
     return model(work).predict(amount.features()) * 1e-9;
   }
 
-  /** Seconds to load so many bytes from the host in a number of loads; 0 as long as nothing was loaded. */
+  /** Seconds to read blocks of so many bytes together from disk; 0 as long as none was read. */
+  double readSeconds(long bytes, int count) {
+    return reads.predict((double) bytes, count) * 1e-9;
+  }
+
+  /** Seconds to load so many bytes from the host's memory in a number of loads; 0 as long as nothing was loaded. */
   public double loadSeconds(long bytes, int count) {
     return loads.predict((double) bytes, count) * 1e-9;
   }

@@ -42,8 +42,8 @@ final class HostLoads implements AutoCloseable {
   /** Blocks in use. The loader's. */
   private final Map<Long, HostBlock> held = new HashMap<>();
 
-  /** A load that has run. */
-  private record Measured(long bytes, long nanos) {}
+  /** What has run: a load from memory, or a block's being read from disk before it. */
+  private record Measured(boolean read, long bytes, long nanos) {}
 
   /** See {@link LoggedReader}. */
   HostLoads(Ops ops, HostTier host, BlockLayout layout, Executor loader, Runnable onLoaded) {
@@ -119,9 +119,12 @@ final class HostLoads implements AutoCloseable {
     Fence last = after;
     long start = System.nanoTime();
     long bytes = 0;
+    long readNanos = 0;
     try {
       for (Load load : loads) {
+        long before = System.nanoTime();
         HostBuffer from = block(load).buffer();
+        readNanos += System.nanoTime() - before;
         BlockLayout part = layout.only(load.mask);
         int count = load.count;
         CopyQueue copies = ops.copies();
@@ -145,7 +148,7 @@ final class HostLoads implements AutoCloseable {
         loads.forEach(this::done);
       }
     }
-    measured.add(new Measured(bytes, System.nanoTime() - start));
+    measured.add(new Measured(false, bytes, System.nanoTime() - start - readNanos));
   }
 
   private HostBlock block(Load load) {
@@ -162,8 +165,14 @@ final class HostLoads implements AutoCloseable {
 
   /** Null also where there is no memory to read it into: then it is computed again, which needs none on the host. */
   private @Nullable HostBlock read(Load load) {
+    boolean onDisk = host.isOnDisk(load.blockId);
+    long start = System.nanoTime();
     try {
-      return host.get(load.blockId);
+      HostBlock block = host.get(load.blockId);
+      if (block != null && onDisk) {
+        measured.add(new Measured(true, block.buffer().sizeBytes(), System.nanoTime() - start));
+      }
+      return block;
     } catch (DeviceMemoryException e) {
       LOG.warn("There is no host memory to read {} into", load.logged, e);
       return null;
@@ -182,8 +191,12 @@ final class HostLoads implements AutoCloseable {
 
   /** Tells what loads have taken so far. */
   void tell(CostModel costs) {
-    for (Measured load = measured.poll(); load != null; load = measured.poll()) {
-      costs.observeLoad(load.bytes, load.nanos);
+    for (Measured each = measured.poll(); each != null; each = measured.poll()) {
+      if (each.read) {
+        costs.observeRead(each.bytes, each.nanos);
+      } else {
+        costs.observeLoad(each.bytes, each.nanos);
+      }
     }
   }
 

@@ -12,9 +12,11 @@ import io.alchemist.weights.LinearLayer;
 import io.alchemist.weights.ModelConfig;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,31 +25,40 @@ import org.jspecify.annotations.Nullable;
  * should take. Engine thread.
  */
 public final class SavePlanner {
+  /** One of so many passes that should be faster without the host reads it all the same. */
+  private static final int TRY_AGAIN = 20;
+
   private final CostModel costs;
   private final ModelConfig config;
   private final BlockLayout layout;
   private final List<BackwardNeeds> needs;
   private final List<Set<Field>> promptFields;
   private final int partRows;
+  private final LongPredicate isOnDisk;
+  /** Passes that did not read the host. */
+  private int skipped;
 
   /**
    * For passes of one model.
    *
    * @param needs what backward reads of each layer
    * @param partRows rows that backward computes, and has loaded, at a time
+   * @param isOnDisk whether a block of the host has left its memory
    */
   public SavePlanner(
       CostModel costs,
       ModelConfig config,
       BlockLayout layout,
       List<BackwardNeeds> needs,
-      int partRows) {
+      int partRows,
+      LongPredicate isOnDisk) {
     this.costs = costs;
     this.config = config;
     this.layout = layout;
     this.needs = List.copyOf(needs);
     this.promptFields = BackwardNeeds.promptFields(needs);
     this.partRows = partRows;
+    this.isOnDisk = isOnDisk;
   }
 
   /**
@@ -88,8 +99,15 @@ public final class SavePlanner {
     if (!costs.isKnown()) {
       return new Choice(chosen, Double.NaN);
     }
-    double forward = (layers - 1) * costs.seconds(Work.FORWARD, pass.forward())
-        + costs.seconds(Work.FORWARD, pass.lastForward());
+    List<Double> reads = new ArrayList<>();
+    double forward = 0;
+    for (int layer = 0; layer < layers; layer++) {
+      reads.add(readSeconds(layer, pass.logged()));
+      double compute =
+          costs.seconds(Work.FORWARD, layer == layers - 1 ? pass.lastForward() : pass.forward());
+      // A layer's keys and values are loaded while the one before is computed.
+      forward += Math.max(compute, reads.get(layer) + keysAndValuesSeconds(pass.logged()));
+    }
     int parts = parts(pass.logged());
     double inputShare = costs.share(EnumSet.of(LinearLayer.Q, LinearLayer.K, LinearLayer.V));
     Pipeline pipeline = Pipeline.startedAt(forward, parts, loadedShare(pass), inputShare);
@@ -104,7 +122,7 @@ public final class SavePlanner {
         }
         Pipeline after = pipeline.layer(
             compute + restoreLogged(layer, fields, pass.logged()),
-            loadSeconds(layer, fields, pass.logged(), parts));
+            reads.get(layer) + loadSeconds(layer, fields, pass.logged(), parts));
         if (best == null || after.now() < best.now()) {
           best = after;
           chosen.set(layer, fields);
@@ -113,6 +131,14 @@ public final class SavePlanner {
       pipeline = Objects.requireNonNull(best, "what was recorded can be restored from all of it");
     }
     return new Choice(chosen, pipeline.now());
+  }
+
+  /**
+   * Whether to read what the host has, by what a pass should take with it and without. Now and then also where that should be
+   * slower: else a host or a disk that was slow for a while would never be seen to be fast again.
+   */
+  public boolean readsHost(Choice all, Choice deviceOnly) {
+    return all.seconds() <= deviceOnly.seconds() || ++skipped % TRY_AGAIN == 0;
   }
 
   /**
@@ -176,6 +202,30 @@ public final class SavePlanner {
         .sum();
     return (double) loaded
         / Math.max(1, pass.backward().active() + pass.backward().idle());
+  }
+
+  /** Seconds until the blocks of a layer that are on disk have been read: each is read whole, whatever is loaded of it. */
+  private double readSeconds(int layer, List<LoggedRows> logged) {
+    Set<Long> read = new HashSet<>();
+    long bytes = 0;
+    for (LoggedRows rows : logged) {
+      if (!rows.onDevice() && rows.logged().onHost()) {
+        long block = rows.logged().hostBlockId(layer);
+        if (isOnDisk.test(block) && read.add(block)) {
+          BlockLayout kept = layout.only(rows.logged().hostFieldMask(layer));
+          bytes += kept.sizeBytes(rows.logged().count());
+        }
+      }
+    }
+    return read.isEmpty() ? 0 : costs.readSeconds(bytes, read.size());
+  }
+
+  private double keysAndValuesSeconds(List<LoggedRows> logged) {
+    long rows = logged.stream()
+        .filter(each -> !each.onDevice())
+        .mapToLong(LoggedRows::count)
+        .sum();
+    return rows == 0 ? 0 : costs.loadSeconds(2L * layout.kvRowBytes() * rows, 1);
   }
 
   private double loadSeconds(int layer, Set<Field> wanted, List<LoggedRows> logged, int parts) {

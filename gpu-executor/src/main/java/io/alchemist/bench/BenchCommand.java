@@ -211,7 +211,8 @@ public final class BenchCommand {
       @Option(
               names = "--memory",
               split = ",",
-              description = "Only these: ${COMPLETION-CANDIDATES}.",
+              description =
+                  "Where the activations are: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.",
               defaultValue = "DEVICE,HALF,HOST")
           Set<ReuseGrid.Memory> memory,
       @Option(
@@ -266,15 +267,21 @@ public final class BenchCommand {
       throw new ParameterException(
           spec.commandLine(), "--rounds is " + times + "; each way is measured once at least.");
     }
+    Path disk = Files.createTempDirectory("alchemist-bench-");
     ReuseBench bench = new ReuseBench(
         shape,
         lora(rank, targets),
         cores(threads),
         times,
         quick,
+        disk,
         this::print,
         figures -> write(json, figures));
-    bench.run(points, pointsOnly);
+    try {
+      bench.run(points, pointsOnly);
+    } finally {
+      Files.deleteIfExists(disk); // its tiers have deleted what was in it
+    }
     if (pictures != null) {
       ReusePictures.write(bench.results(), pictures);
     }

@@ -19,6 +19,7 @@ import io.alchemist.train.TrainingExample;
 import io.alchemist.weights.LoraSpec;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.Trainable;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -48,6 +49,7 @@ final class ReuseBench {
   private final int rounds;
   private final int ttftPairs;
   private final long deviceBytes;
+  private final Path disk;
   private final Consumer<String> out;
   private final Consumer<Map<String, Object>> sofar;
   private final List<ReusePoint> results = new ArrayList<>();
@@ -56,6 +58,7 @@ final class ReuseBench {
   /**
    * A bench of one shape of model.
    *
+   * @param disk an empty directory for what host memory has no room for
    * @param out is given each line of results
    * @param sofar is given all figures so far, time and again: the grid takes an hour, and a point may need more memory than there is
    */
@@ -65,6 +68,7 @@ final class ReuseBench {
       int threads,
       int rounds,
       boolean quick,
+      Path disk,
       Consumer<String> out,
       Consumer<Map<String, Object>> sofar) {
     this.model = shape.config();
@@ -74,6 +78,7 @@ final class ReuseBench {
     this.ttftPairs = quick ? 10 : 300;
     // A bound for the memory plan; memory is taken as it is used.
     this.deviceBytes = 24L << 30;
+    this.disk = disk;
     this.out = out;
     this.sofar = sofar;
     this.requests = new Requests(model.vocabSize(), 5);
@@ -101,10 +106,12 @@ final class ReuseBench {
       // Points of one engine: sizes of buffers follow the batch, as those of a trainer of its own
       // would.
       Point first = left.get(0);
+      boolean onDisk = first.memory() == Memory.DISK;
       Predicate<Point> alike = p -> p.mode() == first.mode()
           && p.lengths() == first.lengths()
-          && p.shared() == first.shared();
-      try (Engine engine = engine(first.mode(), first.examples(), first.tokens())) {
+          && p.shared() == first.shared()
+          && (p.memory() == Memory.DISK) == onDisk;
+      try (Engine engine = engine(first.mode(), first.examples(), first.tokens(), onDisk)) {
         figures.putIfAbsent("device", engine.description());
         warmUp(engine, first);
         for (Point point : left.stream().filter(alike).toList()) {
@@ -129,13 +136,18 @@ final class ReuseBench {
     return results;
   }
 
-  private Engine engine(Mode mode, int examples, int tokens) {
+  private Engine engine(Mode mode, int examples, int tokens, boolean onDisk) {
     Trainable trainable =
         mode == Mode.LORA ? new Trainable.Adapter(lora, 3) : new Trainable.WholeModel();
     int rows = examples * (tokens + PAGE);
     long activations = Activations.bytesPerRow(model) * model.layers() * rows * 5 / 4;
     CacheConfig cache = new CacheConfig(
-        PAGE, (2 * rows + STEP_TOKENS) / PAGE * PAGE, activations, 2 * activations, 0, null);
+        PAGE,
+        (2 * rows + STEP_TOKENS) / PAGE * PAGE,
+        activations,
+        onDisk ? activations / model.layers() : 2 * activations,
+        onDisk ? 2 * activations : 0,
+        onDisk ? disk : null);
     return BenchEngine.start(
         model,
         threads,
@@ -248,7 +260,7 @@ final class ReuseBench {
   }
 
   private long peak(int tokens, Reuse reuse) {
-    try (Engine engine = engine(Mode.LORA, 1, tokens)) {
+    try (Engine engine = engine(Mode.LORA, 1, tokens, false)) {
       int[] prompt = requests.tokens(tokens);
       Turn turn = answer(engine, prompt, Recording.KEEP, new PendingTurn());
       TrainingExample example =
@@ -263,7 +275,7 @@ final class ReuseBench {
   private void recordingCost(Map<String, Object> figures) {
     Timed on = new Timed();
     Timed off = new Timed();
-    try (Engine engine = engine(Mode.LORA, 2, STEP_TOKENS)) {
+    try (Engine engine = engine(Mode.LORA, 2, STEP_TOKENS, false)) {
       for (int i = -4; i < ttftPairs; i++) {
         boolean onFirst = i % 2 == 0;
         double first = firstToken(engine, onFirst ? Recording.KEEP : Recording.SKIP);

@@ -48,7 +48,9 @@ final class ReuseGrid {
   enum Memory {
     DEVICE(1),
     HALF(0.5),
-    HOST(0);
+    HOST(0),
+    /** Host memory has room for one layer of them, the others are on disk. */
+    DISK(0);
 
     private final double onDevice;
 

@@ -143,6 +143,16 @@ public final class ArenaHostTier implements HostTier {
   }
 
   @Override
+  public boolean isOnDisk(long id) {
+    synchronized (lock) {
+      if (blocks.containsKey(id)) {
+        return false;
+      }
+    }
+    return disk != null && disk.has(id);
+  }
+
+  @Override
   public void remove(long id) {
     synchronized (lock) {
       Block block = blocks.remove(id);

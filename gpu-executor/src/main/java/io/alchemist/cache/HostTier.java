@@ -24,6 +24,9 @@ public interface HostTier extends AutoCloseable {
   /** Whether a block is there now. Never waits for a disk. */
   boolean has(long id);
 
+  /** Whether a block has left memory, so that {@link #get} reads a disk. Never waits for it. */
+  boolean isOnDisk(long id);
+
   /** Drops a block, when the last reader has closed it. Does nothing when it is gone. Never waits for a disk. */
   void remove(long id);
 
@@ -58,6 +61,11 @@ public interface HostTier extends AutoCloseable {
 
       @Override
       public boolean has(long id) {
+        return false;
+      }
+
+      @Override
+      public boolean isOnDisk(long id) {
         return false;
       }
 

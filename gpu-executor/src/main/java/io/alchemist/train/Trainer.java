@@ -121,7 +121,7 @@ public final class Trainer implements AutoCloseable {
     this.costs = new CostModel(model.config());
     boolean weightsTrained = trained.stream().anyMatch(id -> id.kind() == ParameterId.Kind.WEIGHT);
     this.sliceRows = weightsTrained ? WEIGHT_SLICE_ROWS : SLICE_ROWS;
-    this.planner = new SavePlanner(costs, model.config(), layout, needs, sliceRows);
+    this.planner = new SavePlanner(costs, model.config(), layout, needs, sliceRows, host::isOnDisk);
     this.crossEntropy = new CrossEntropy(ops, scope, config.maxLogits());
   }
 
@@ -590,7 +590,7 @@ public final class Trainer implements AutoCloseable {
     Planned deviceOnly = planned(
         MicroBatch.plan(pack.examples(), pack.coverages(), logged -> logged.slab() != null), own);
     boolean fits = deviceOnly.batch().rows() <= config.microBatchTokens();
-    return fits && deviceOnly.choice().seconds() < all.choice().seconds() ? deviceOnly : all;
+    return fits && !planner.readsHost(all.choice(), deviceOnly.choice()) ? deviceOnly : all;
   }
 
   private Planned planned(MicroBatch batch, SavePlan own) {

@@ -21,6 +21,7 @@ import io.alchemist.weights.RopeConfig;
 import io.alchemist.weights.Trainable;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -46,6 +47,7 @@ class SavePlannerTest {
   private final CostModel costs = new CostModel(MODEL);
   private final Random random = new Random(1);
   private BlockLayout layout;
+  private final Set<Long> onDisk = new HashSet<>();
   private SavePlanner planner;
 
   @BeforeEach
@@ -58,7 +60,7 @@ class SavePlannerTest {
   }
 
   private SavePlanner planner(List<BackwardNeeds> needs) {
-    return new SavePlanner(costs, MODEL, layout, needs, PART_ROWS);
+    return new SavePlanner(costs, MODEL, layout, needs, PART_ROWS, onDisk::contains);
   }
 
   private void learnCompute() {
@@ -144,6 +146,40 @@ class SavePlannerTest {
         assertThat(chosen).isLessThanOrEqualTo(chooseForHostCopy(plan).seconds() * 1.001);
       }
     }
+  }
+
+  @Test
+  void aBlockOnDiskIsReadWholeOnTheWayThereAndBack() {
+    learnCompute();
+    learnLink(1e15);
+    double fromMemory = chooseForHostCopy(SavePlan.A).seconds();
+    double read = 10 * BACKWARD_ROW * ROWS;
+    BlockLayout recorded = layout.only(FieldMask.of(SavePlan.A.fields()));
+    for (int i = 1; i < 50; i++) {
+      long bytes = i * 10_000_000L;
+      costs.observeRead(bytes, nanos(read * bytes / recorded.sizeBytes(ROWS - 1)));
+    }
+    assertThat(chooseForHostCopy(SavePlan.A).seconds()).isEqualTo(fromMemory);
+
+    onDisk.add(1L); // the block of one layer
+    assertThat(chooseForHostCopy(SavePlan.A).seconds())
+        .isBetween(1.9 * read, 2 * read + 4 * BACKWARD_ROW * ROWS);
+
+    onDisk.addAll(List.of(0L, 1L, 2L, 3L));
+    assertThat(chooseForHostCopy(SavePlan.A).seconds())
+        .isBetween(7.9 * read, 8 * read + 4 * BACKWARD_ROW * ROWS);
+  }
+
+  @Test
+  void aHostThatShouldBeSlowerIsTriedNowAndThen() {
+    Choice slow = new Choice(List.of(), 2);
+    Choice fast = new Choice(List.of(), 1);
+    int tried = 0;
+    for (int i = 0; i < 100; i++) {
+      assertThat(planner.readsHost(fast, slow)).isTrue();
+      tried += planner.readsHost(slow, fast) ? 1 : 0;
+    }
+    assertThat(tried).isEqualTo(5);
   }
 
   /** With some adapters alone, what one plan keeps of the first layer is nothing that another could be loaded by. */

@@ -71,14 +71,17 @@ class ArenaHostTierTest {
       assertThat(tier.diskBytes()).isEqualTo(8 * (100 + DiskTier.HEADER_BYTES));
       for (int id = 0; id < 10; id++) {
         assertThat(holds(tier, id)).isTrue();
+        assertThat(tier.isOnDisk(id)).isEqualTo(id < 8);
       }
       HostBlock fromDisk = tier.get(0);
       assertThat(tier.usedBytes()).isEqualTo(300);
       assertThat(fromDisk).isNotNull();
       fromDisk.close();
       fromDisk.close();
+      assertThat(tier.isOnDisk(0)).isTrue();
       tier.remove(0);
       assertThat(holds(tier, 0)).isFalse();
+      assertThat(tier.isOnDisk(0)).isFalse();
     }
   }
 

@@ -1,6 +1,7 @@
 package io.alchemist.cache;
 
 import java.util.Arrays;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /** Activations that are nowhere but in a test's mind. */
@@ -18,7 +19,7 @@ public final class LoggedFixture {
   public static Logged onHost(int from, int count, int[] fields) {
     @Nullable Slab none = null;
     Logged logged = new Logged(from, count, none, 0);
-    logged.hostCopy(new long[fields.length], fields, 0);
+    logged.hostCopy(LongStream.range(0, fields.length).toArray(), fields, 0);
     return logged;
   }
 }

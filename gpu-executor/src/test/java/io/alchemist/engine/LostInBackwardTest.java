@@ -57,6 +57,11 @@ class LostInBackwardTest {
     }
 
     @Override
+    public boolean isOnDisk(long id) {
+      return tier.isOnDisk(id);
+    }
+
+    @Override
     public void remove(long id) {
       tier.remove(id);
     }

@@ -249,6 +249,12 @@ final class BlockTable {
     }
   }
 
+  boolean isOnDisk(long id) {
+    synchronized (lock) {
+      return disk.containsKey(id);
+    }
+  }
+
   boolean isInMemory(Block block) {
     synchronized (lock) {
       return block.inMemory;

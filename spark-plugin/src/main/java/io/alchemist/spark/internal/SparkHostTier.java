@@ -344,6 +344,11 @@ public final class SparkHostTier implements HostTier {
   }
 
   @Override
+  public boolean isOnDisk(long id) {
+    return table.isOnDisk(id);
+  }
+
+  @Override
   public void remove(long id) {
     if (table.drop(id)) {
       cleanSoon();

@@ -127,14 +127,17 @@ class SparkHostTierTest {
       assertThat(tier.diskBytes()).isBetween(8L * SIZE, 8L * (SIZE + FILE_HEADER_BYTES));
       for (int id = 0; id < 10; id++) {
         assertThat(holds(tier, id)).isTrue();
+        assertThat(tier.isOnDisk(id)).isEqualTo(id < 8);
       }
       HostBlock fromDisk = held(tier, 0);
       assertThat(tier.usedBytes()).isEqualTo(3 * SIZE);
       fromDisk.close();
       fromDisk.close();
       assertThat(tier.usedBytes()).isEqualTo(2 * SIZE);
+      assertThat(tier.isOnDisk(0)).isTrue();
       tier.remove(0);
       assertThat(holds(tier, 0)).isFalse();
+      assertThat(tier.isOnDisk(0)).isFalse();
     }
   }
 
