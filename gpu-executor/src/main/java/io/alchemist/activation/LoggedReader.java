@@ -158,25 +158,29 @@ public final class LoggedReader implements AutoCloseable {
 
   // ---- activations
 
+  /** Whether what there is of a stretch is loaded from the host. */
+  public boolean isLoaded(int stretch) {
+    return !stretches.get(stretch).onDevice();
+  }
+
   /**
    * Starts loading what backward reads first.
    *
-   * @param parts of all stretches, in the order in which both halves of each layer read them
+   * @param parts of all stretches, in the order in which both halves of each layer read them; those of one list at once: they are
+   *     loaded all and of one kind, or there is only one
+   * @param lastParts the same of the last layer
    */
-  public void beginBackward(List<Part> parts) {
+  public void beginBackward(List<List<Part>> parts, List<List<Part>> lastParts) {
     if (staged == null) {
       return;
     }
-    List<Part> loaded =
-        parts.stream().filter(p -> !stretches.get(p.stretch()).onDevice()).toList();
     Map<Half, List<Read>> reads = new EnumMap<>(Half.class);
     for (Half half : Half.values()) {
       List<Read> all = new ArrayList<>();
       for (int layer = config.layers() - 1; layer >= 0; layer--) {
-        for (Part part : loaded) {
-          Set<Field> fields = fields(half, layer, part.stretch());
-          if (!fields.isEmpty()) {
-            all.add(new Read(layer, part, fields));
+        for (List<Part> together : layer == config.layers() - 1 ? lastParts : parts) {
+          if (isLoaded(half, layer, together)) {
+            all.add(new Read(layer, together, fields(half, layer, together)));
           }
         }
       }
@@ -188,51 +192,53 @@ public final class LoggedReader implements AutoCloseable {
         loads.expect(rows.logged(), layer);
       }
     }
-    reads
-        .values()
-        .forEach(all -> all.forEach(
-            read -> loads.expect(stretches.get(read.part.stretch()).logged(), read.layer)));
-    int rows = loaded.stream().mapToInt(Part::count).max().orElse(0);
-    reads.forEach((half, all) -> rings.put(half, new Ring(half, all, rows)));
+    for (List<Read> all : reads.values()) {
+      for (Read read : all) {
+        for (Part part : read.parts) {
+          loads.expect(stretches.get(part.stretch()).logged(), read.layer);
+        }
+      }
+    }
+    reads.forEach((half, all) -> rings.put(half, new Ring(half, all)));
   }
 
   /** Whether {@link #activations} would not wait. */
-  public boolean isReady(Half half, int layer, Part part) {
+  public boolean isReady(Half half, int layer, List<Part> parts) {
     Ring ring = rings.get(half);
-    return ring == null || !isLoaded(half, layer, part) || ring.isReady();
+    return ring == null || !isLoaded(half, layer, parts) || ring.isReady();
   }
 
   /**
-   * What there is of a part's activations for one half of a layer's backward; waits for it. Parts on the host are read in the
-   * order of {@link #beginBackward}, and each is let go by {@link #release} before the next.
+   * What there is of the activations of parts that are read at once, for one half of a layer's backward; waits for it. What is on
+   * the host is read in the order of {@link #beginBackward}, and let go by {@link #release} before the next.
    *
    * @throws LostActivationsException when the host has them no more
    */
-  public Activations activations(Half half, int layer, Part part) {
-    LoggedRows rows = stretches.get(part.stretch());
+  public Activations activations(Half half, int layer, List<Part> parts) {
+    Part first = parts.get(0);
+    LoggedRows rows = stretches.get(first.stretch());
     Slab slab = rows.logged().slab();
     if (rows.onDevice() && slab != null) {
       return ActivationRecorder.layer(slab, layer)
-          .rows(rows.logged().slabRow(rows.from()) + part.from(), part.count());
+          .rows(rows.logged().slabRow(rows.from()) + first.from(), first.count());
     }
     Ring ring = rings.get(half);
-    if (ring == null || !isLoaded(half, layer, part)) {
+    if (ring == null || !isLoaded(half, layer, parts)) {
       return Activations.of(Map.of());
     }
-    return ring.head(layer, part);
+    return ring.head(layer, parts);
   }
 
   /** Ends the use of what {@link #activations} gave: its memory is filled anew once the device has done what it was asked. */
-  public void release(Half half, int layer, Part part) {
+  public void release(Half half, int layer, List<Part> parts) {
     Ring ring = rings.get(half);
-    if (ring != null && isLoaded(half, layer, part)) {
+    if (ring != null && isLoaded(half, layer, parts)) {
       ring.release();
     }
   }
 
-  private boolean isLoaded(Half half, int layer, Part part) {
-    return !stretches.get(part.stretch()).onDevice()
-        && !fields(half, layer, part.stretch()).isEmpty();
+  private boolean isLoaded(Half half, int layer, List<Part> parts) {
+    return isLoaded(parts.get(0).stretch()) && !fields(half, layer, parts).isEmpty();
   }
 
   /** What there is of a stretch for the backward of a layer. */
@@ -273,8 +279,9 @@ public final class LoggedReader implements AutoCloseable {
     };
   }
 
-  private Set<Field> fields(Half half, int layer, int stretch) {
-    return fields(half, layer, kept(stretch, layer));
+  /** Those that are read at once are of one kind. */
+  private Set<Field> fields(Half half, int layer, List<Part> parts) {
+    return fields(half, layer, kept(parts.get(0).stretch(), layer));
   }
 
   /** Tells what loads have taken so far. */
@@ -373,10 +380,14 @@ public final class LoggedReader implements AutoCloseable {
     }
   }
 
-  /** One load of activations. */
-  private record Read(int layer, Part part, Set<Field> fields) {}
+  /** Parts whose activations are loaded one behind the other. */
+  private record Read(int layer, List<Part> parts, Set<Field> fields) {
+    int rows() {
+      return parts.stream().mapToInt(Part::count).sum();
+    }
+  }
 
-  /** What one half of backward reads, part after part: one is read while the next is loaded. */
+  /** What one half of backward reads: one is read while the next is loaded. */
   private final class Ring {
     private static final int BUFFERS = 2;
 
@@ -386,8 +397,9 @@ public final class LoggedReader implements AutoCloseable {
     private int started;
     private int released;
 
-    Ring(Half half, List<Read> reads, int rows) {
+    Ring(Half half, List<Read> reads) {
       this.reads = reads;
+      int rows = reads.stream().mapToInt(Read::rows).max().orElse(0);
       Set<Field> any = EnumSet.noneOf(Field.class);
       reads.forEach(read -> any.addAll(read.fields));
       for (int i = 0; i < BUFFERS; i++) {
@@ -404,12 +416,15 @@ public final class LoggedReader implements AutoCloseable {
     private void fill() {
       while (started < reads.size() && started < released + BUFFERS) {
         Read read = reads.get(started);
-        LoggedRows stretch = stretches.get(read.part.stretch());
-        Activations to = buffers.get(started % BUFFERS).rows(0, read.part.count());
-        loaded.set(
-            started % BUFFERS,
-            loads.start(List.of(HostLoads.activations(
-                stretch, read.layer, read.part.from(), to.only(read.fields)))));
+        Activations to = buffers.get(started % BUFFERS).only(read.fields);
+        List<HostLoads.Load> all = new ArrayList<>();
+        int row = 0;
+        for (Part part : read.parts) {
+          all.add(HostLoads.activations(
+              stretches.get(part.stretch()), read.layer, part.from(), to.rows(row, part.count())));
+          row += part.count();
+        }
+        loaded.set(started % BUFFERS, loads.start(all));
         started++;
       }
     }
@@ -418,14 +433,14 @@ public final class LoggedReader implements AutoCloseable {
       return loaded.get(released % BUFFERS).isDone();
     }
 
-    Activations head(int layer, Part part) {
+    Activations head(int layer, List<Part> parts) {
       Read read = reads.get(released);
-      if (read.layer != layer || !read.part.equals(part)) {
+      if (read.layer != layer || !read.parts.equals(parts)) {
         throw new IllegalStateException(
-            "Backward asks for " + part + " of layer " + layer + "; next is " + read);
+            "Backward asks for " + parts + " of layer " + layer + "; next is " + read);
       }
       await(loaded.get(released % BUFFERS));
-      return buffers.get(released % BUFFERS).rows(0, part.count()).only(read.fields);
+      return buffers.get(released % BUFFERS).rows(0, read.rows()).only(read.fields);
     }
 
     void release() {

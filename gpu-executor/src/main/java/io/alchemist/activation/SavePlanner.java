@@ -187,12 +187,23 @@ public final class SavePlanner {
     return true;
   }
 
-  /** Parts in which what is on the host is loaded. */
+  /** Parts in which what is on the host is loaded: stretches that fit one are loaded together. */
   private int parts(List<LoggedRows> logged) {
-    return logged.stream()
-        .filter(rows -> !rows.onDevice())
-        .mapToInt(rows -> (rows.count() + partRows - 1) / partRows)
-        .sum();
+    int parts = 0;
+    int room = 0;
+    for (LoggedRows rows : logged) {
+      if (!rows.onDevice()) {
+        for (int left = rows.count(); left > 0; left -= partRows) {
+          int take = Math.min(partRows, left);
+          if (take > room) {
+            parts++;
+            room = partRows;
+          }
+          room -= take;
+        }
+      }
+    }
+    return parts;
   }
 
   private static double loadedShare(Pass pass) {

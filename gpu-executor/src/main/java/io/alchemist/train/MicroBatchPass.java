@@ -21,6 +21,7 @@ import io.alchemist.tensor.DType;
 import io.alchemist.tensor.MemoryScope;
 import io.alchemist.tensor.Ops;
 import io.alchemist.tensor.Tensor;
+import io.alchemist.train.Piece.Source;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterId;
 import io.alchemist.weights.Parameters;
@@ -33,7 +34,6 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -180,7 +180,7 @@ final class MicroBatchPass implements AutoCloseable {
     for (BackwardNeeds need : needs) {
       keptOfNew.add(gradient == null ? Set.of() : own.fields(need.fields(true)));
     }
-    Piece.Kinds kinds = new Piece.Kinds(logged.kindOf(keptOfNew), logged::kindOf);
+    Piece.Kinds kinds = new Piece.Kinds(logged.kindOf(keptOfNew), logged::kindOf, logged::isLoaded);
     pieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, false, maxRows, kinds);
     lastPieces = gradient == null ? List.of() : Piece.cut(ops, scope, batch, true, maxRows, kinds);
     lastOutputs = (int) lastPieces.stream().filter(Piece::hasOutput).count();
@@ -225,7 +225,7 @@ final class MicroBatchPass implements AutoCloseable {
     if (lossRows < batch.lossRows().length) {
       return SliceKind.LOSS;
     }
-    if (piece().isJoint() && joined < piece().sources()) {
+    if (piece().isJoint() && joined < piece().sources().size()) {
       return SliceKind.JOIN;
     }
     return half() == Half.OUTPUT ? SliceKind.BACKWARD : SliceKind.BACKWARD_INPUT;
@@ -241,7 +241,7 @@ final class MicroBatchPass implements AutoCloseable {
       case PLAN, FORWARD -> batch.newRows();
       // The loss is cut, since the vocabulary can make it dearer than a layer.
       case LOSS -> Math.min(LOSS_ROWS, batch.lossRows().length - lossRows);
-      case JOIN -> piece().rows(joined);
+      case JOIN -> piece().sources().get(joined).rows();
       case BACKWARD, BACKWARD_INPUT -> piece().block().rows();
     };
   }
@@ -251,15 +251,15 @@ final class MicroBatchPass implements AutoCloseable {
     return switch (nextSlice()) {
       case PLAN, LOSS -> true;
       case FORWARD -> logged.hasKeysAndValues(forwarded);
-      case JOIN -> isReady(piece().part(joined));
+      case JOIN -> isReady(piece().sources().get(joined));
       case BACKWARD, BACKWARD_INPUT ->
         (step > 0 || logged.hasKeysAndValues(layer))
-            && (piece().isJoint() || isReady(piece().part(0)));
+            && (piece().isJoint() || isReady(piece().sources().get(0)));
     };
   }
 
-  private boolean isReady(@Nullable Part part) {
-    return part == null || logged.isReady(half(), layer, part);
+  private boolean isReady(Source source) {
+    return source.isNew() || logged.isReady(half(), layer, source.parts());
   }
 
   /** Runs the next slice. */
@@ -301,9 +301,18 @@ final class MicroBatchPass implements AutoCloseable {
     if (last) {
       closeForward();
       if (gradient != null) {
-        logged.beginBackward(pieces.stream().flatMap(p -> p.parts().stream()).toList());
+        logged.beginBackward(stretches(pieces), stretches(lastPieces));
       }
     }
+  }
+
+  /** The parts of logged stretches, as they are read. */
+  private static List<List<Part>> stretches(List<Piece> pieces) {
+    return pieces.stream()
+        .flatMap(piece -> piece.sources().stream())
+        .filter(source -> !source.isNew())
+        .map(Source::parts)
+        .toList();
   }
 
   private void closeForward() {
@@ -396,9 +405,8 @@ final class MicroBatchPass implements AutoCloseable {
     } else {
       backwardInput(way, kept, into);
     }
-    Part part = piece().part(0);
-    if (part != null && !piece().isJoint()) {
-      logged.release(half, layer, part);
+    if (!piece().isJoint()) {
+      release(half, piece().sources().get(0));
     }
     step++;
     joined = 0;
@@ -513,15 +521,20 @@ final class MicroBatchPass implements AutoCloseable {
     Piece piece = piece();
     return piece.isJoint()
         ? way.joint.rows(0, piece.block().rows()).only(jointFields)
-        : source(half, piece, 0);
+        : source(half, piece, piece.sources().get(0));
   }
 
   /** What there is of the rows of one source; waits for it. */
-  private Activations source(Half half, Piece piece, int source) {
-    Part part = piece.part(source);
-    return part == null
-        ? recorded.get(layer).rows(piece.block().firstRow(), piece.newRows())
-        : logged.activations(half, layer, part);
+  private Activations source(Half half, Piece piece, Source source) {
+    return source.isNew()
+        ? recorded.get(layer).rows(piece.block().firstRow(), source.rows())
+        : logged.activations(half, layer, source.parts());
+  }
+
+  private void release(Half half, Source source) {
+    if (!source.isNew()) {
+      logged.release(half, layer, source.parts());
+    }
   }
 
   /** Brings the next source of a joint piece to the others. */
@@ -529,17 +542,15 @@ final class MicroBatchPass implements AutoCloseable {
     Backward way = back == null ? beginBackward() : back;
     Half half = half();
     Piece piece = piece();
-    Activations from = source(half, piece, joined);
+    Source source = piece.sources().get(joined);
+    Activations from = source(half, piece, source);
     long start = System.nanoTime();
     jointFields = logged.fields(half, layer, from.kept());
-    int first = IntStream.range(0, joined).map(piece::rows).sum();
+    int first = piece.sources().stream().limit(joined).mapToInt(Source::rows).sum();
     for (Field field : jointFields) {
-      ops.copy(from.get(field), way.joint.get(field).rows(first, piece.rows(joined)));
+      ops.copy(from.get(field), way.joint.get(field).rows(first, source.rows()));
     }
-    Part part = piece.part(joined);
-    if (part != null) {
-      logged.release(half, layer, part);
-    }
+    release(half, source);
     joined++;
     way.layerNanos += System.nanoTime() - start;
   }

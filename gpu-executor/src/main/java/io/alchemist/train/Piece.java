@@ -7,6 +7,8 @@ import io.alchemist.tensor.Ops;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
+import java.util.function.IntPredicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,37 +16,32 @@ import org.jspecify.annotations.Nullable;
  * brought from memory, for however few rows; so new rows and short logged stretches share pieces.
  *
  * @param block the rows, with what each of them sees
- * @param newRows how many of them the pass forwards itself, the first
- * @param parts of logged stretches that the others are, in order
+ * @param sources where their activations lie, in order
  * @param runs owner of the block's tables; null where it has none
  */
-record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns runs)
+record Piece(RowBlock block, List<Source> sources, @Nullable RaggedRuns runs)
     implements AutoCloseable {
   /** Logged stretches with fewer rows share pieces in any case. */
   private static final int SHORT_ROWS = 64;
   /** Others with at most this share of a piece's rows: bringing them together costs less than a piece does. */
   private static final int SHORT_SHARE = 4;
 
-  /** Whether the activations of its rows lie at more than one place. */
+  /**
+   * Consecutive rows whose activations lie together: all new rows, a part of a logged stretch on the device, or parts that are
+   * loaded from the host one behind the other.
+   *
+   * @param rows how many
+   * @param parts of logged stretches; none where the pass forwards the rows itself
+   */
+  record Source(int rows, List<Part> parts) {
+    boolean isNew() {
+      return parts.isEmpty();
+    }
+  }
+
+  /** Whether its rows have to be brought together. */
   boolean isJoint() {
-    return sources() > 1;
-  }
-
-  /** Places where the activations of its rows lie: one of all new rows, and one of each part. */
-  int sources() {
-    return (newRows > 0 ? 1 : 0) + parts.size();
-  }
-
-  /** What of a logged stretch a source is; null where it is the new rows. */
-  @Nullable
-  Part part(int source) {
-    return newRows == 0 ? parts.get(source) : source == 0 ? null : parts.get(source - 1);
-  }
-
-  /** Rows of a source. */
-  int rows(int source) {
-    Part part = part(source);
-    return part == null ? newRows : part.count();
+    return sources.size() > 1;
   }
 
   /** Whether its rows have a gradient on their output. */
@@ -57,10 +54,14 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
    *
    * @param ofNewRows of those that the pass forwards itself
    * @param ofStretch of a logged stretch, by its index
+   * @param isLoaded whether that is loaded from the host; so it takes nothing to bring it together with others
    */
-  record Kinds(Object ofNewRows, IntFunction<Object> ofStretch) {}
-
-  private static final Kinds ONE_KIND = new Kinds("any", stretch -> "any");
+  record Kinds(Object ofNewRows, IntFunction<Object> ofStretch, IntPredicate isLoaded) {
+    /** Where it is not known what there is of the rows. */
+    static Kinds alike(IntPredicate isLoaded) {
+      return new Kinds("any", stretch -> "any", isLoaded);
+    }
+  }
 
   /**
    * Cuts a micro-batch for the backward of a layer. In the last one only rows that predict have a gradient on their output; their
@@ -76,9 +77,9 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
         .toList();
   }
 
-  /** How many pieces {@link #cut} makes of rows of one kind. */
-  static int count(MicroBatch batch, boolean last, int maxRows) {
-    return Cutter.cut(batch, last, maxRows, ONE_KIND).size();
+  /** How many pieces {@link #cut} makes. */
+  static int count(MicroBatch batch, boolean last, int maxRows, Kinds kinds) {
+    return Cutter.cut(batch, last, maxRows, kinds).size();
   }
 
   @Override
@@ -89,13 +90,13 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
   }
 
   /** What will be a piece. */
-  private record Cut(List<MicroBatch.Run> runs, int newRows, List<Part> parts, boolean hasOutput) {
+  private record Cut(List<MicroBatch.Run> runs, List<Source> sources, boolean hasOutput) {
     Piece piece(Ops ops, MemoryScope scope) {
       int first = runs.get(0).firstRow();
       int rows = runs.stream().mapToInt(MicroBatch.Run::count).sum();
       RaggedRuns tables = hasOutput ? new RaggedRuns(ops, scope, runs, first) : null;
       RowBlock block = new RowBlock(first, rows, tables == null ? null : tables.batch());
-      return new Piece(block, newRows, parts, tables);
+      return new Piece(block, sources, tables);
     }
   }
 
@@ -106,9 +107,13 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
     private final List<Cut> cuts = new ArrayList<>();
     private boolean hasOutput = true;
     private final List<MicroBatch.Run> runs = new ArrayList<>();
-    private final List<Part> parts = new ArrayList<>();
+    private final List<Source> sources = new ArrayList<>();
     private int rows;
-    private int newRows;
+    /** Whether a stretch in it is too long to be copied. */
+    private boolean isLong;
+    /** Whether its last source is loaded. */
+    private boolean isLoaded;
+
     private @Nullable Object kind;
 
     private Cutter(int maxRows, Kinds kinds) {
@@ -137,48 +142,56 @@ record Piece(RowBlock block, int newRows, List<Part> parts, @Nullable RaggedRuns
           finish();
         }
         int take = Math.min(maxRows - rows, run.count() - done);
-        add(run, done, take);
-        newRows += take;
+        add(run, done, take, List.of(), !sources.isEmpty());
         kind = kinds.ofNewRows;
         done += take;
       }
     }
 
     private void logged(int stretch, MicroBatch.Run run) {
-      if (run.count() < Math.max(SHORT_ROWS, maxRows / SHORT_SHARE)) {
-        Object kindOfStretch = kinds.ofStretch.apply(stretch);
-        if (rows + run.count() > maxRows || !kindOfStretch.equals(kind)) {
+      boolean loaded = kinds.isLoaded.test(stretch);
+      Object kindOfStretch = kinds.ofStretch.apply(stretch);
+      for (int done = 0; done < run.count(); done += maxRows) {
+        int take = Math.min(maxRows, run.count() - done);
+        boolean isShort = take < Math.max(SHORT_ROWS, maxRows / SHORT_SHARE);
+        boolean onlyLoaded = loaded && isLoaded && sources.size() == 1;
+        if (rows + take > maxRows
+            || !kindOfStretch.equals(kind)
+            || !(onlyLoaded || (isShort && !isLong))) {
           finish();
         }
-        part(stretch, run, 0, run.count());
+        add(run, done, take, List.of(new Part(stretch, done, take)), loaded && isLoaded);
         kind = kindOfStretch;
-        return;
-      }
-      finish();
-      for (int done = 0; done < run.count(); done += maxRows) {
-        part(stretch, run, done, Math.min(maxRows, run.count() - done));
-        finish();
+        isLoaded = loaded;
+        isLong |= !isShort;
+        if (isLong && !loaded) {
+          finish();
+        }
       }
     }
 
-    private void part(int stretch, MicroBatch.Run run, int done, int take) {
-      add(run, done, take);
-      parts.add(new Part(stretch, done, take));
-    }
-
-    private void add(MicroBatch.Run run, int done, int take) {
+    /** Adds rows to the piece, and to its last source where they lie behind that. */
+    private void add(MicroBatch.Run run, int done, int take, List<Part> parts, boolean behind) {
       runs.add(new MicroBatch.Run(run.firstRow() + done, take, run.from() + done, run.path()));
       rows += take;
+      Source source = new Source(take, parts);
+      if (behind) {
+        Source last = sources.remove(sources.size() - 1);
+        source = new Source(
+            last.rows + take, Stream.concat(last.parts.stream(), parts.stream()).toList());
+      }
+      sources.add(source);
     }
 
     private void finish() {
       if (rows > 0) {
-        cuts.add(new Cut(List.copyOf(runs), newRows, List.copyOf(parts), hasOutput));
+        cuts.add(new Cut(List.copyOf(runs), List.copyOf(sources), hasOutput));
       }
       runs.clear();
-      parts.clear();
+      sources.clear();
       rows = 0;
-      newRows = 0;
+      isLong = false;
+      isLoaded = false;
       kind = null;
     }
   }

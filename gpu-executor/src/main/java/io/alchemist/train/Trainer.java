@@ -598,12 +598,13 @@ public final class Trainer implements AutoCloseable {
         .map(s -> new LoggedRows(
             s.logged(), s.run().from(), s.run().count(), s.slots(), s.run().firstRow()))
         .toList();
+    Piece.Kinds kinds = Piece.Kinds.alike(s -> !logged.get(s).onDevice());
     SavePlanner.Choice choice = planner.choose(new SavePlanner.Pass(
         batch.forward(false),
         batch.forward(true),
         batch.loss(),
-        batch.backward(false, Piece.count(batch, false, sliceRows)),
-        batch.backward(true, Piece.count(batch, true, sliceRows)),
+        batch.backward(false, Piece.count(batch, false, sliceRows, kinds)),
+        batch.backward(true, Piece.count(batch, true, sliceRows, kinds)),
         own,
         logged));
     return new Planned(batch, logged, choice);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.alchemist.activation.LoggedReader.Part;
 import io.alchemist.train.Packer.Pack;
+import io.alchemist.train.Piece.Source;
 import io.alchemist.weights.ModelConfig;
 import io.alchemist.weights.ParameterSet;
 import io.alchemist.weights.RopeConfig;
@@ -64,22 +65,43 @@ class PieceTest {
   }
 
   private List<Piece> cut(boolean last, int maxRows, IntFunction<Object> kinds) {
-    Piece.Kinds all = new Piece.Kinds(NEW, kinds);
+    return cut(last, maxRows, new Piece.Kinds(NEW, kinds, s -> false));
+  }
+
+  private List<Piece> cut(boolean last, int maxRows, Piece.Kinds all) {
     List<Piece> pieces = Piece.cut(logged.ops, logged.ops.memory(), batch, last, maxRows, all);
     pieces.forEach(Piece::close);
     int row = 0;
     for (Piece piece : pieces) {
       assertThat(piece.block().firstRow()).as("rows follow each other").isEqualTo(row);
       assertThat(piece.block().rows()).isBetween(1, maxRows);
-      int sum = 0;
-      for (int source = 0; source < piece.sources(); source++) {
-        sum += piece.rows(source);
+      assertThat(piece.sources().stream().mapToInt(Source::rows).sum())
+          .as("sources make up the piece")
+          .isEqualTo(piece.block().rows());
+      for (Source source : piece.sources()) {
+        assertThat(source.isNew() || source.rows() == rowsOf(source.parts())).isTrue();
       }
-      assertThat(sum).as("sources make up the piece").isEqualTo(piece.block().rows());
       row += piece.block().rows();
     }
     assertThat(row).as("all rows are there").isEqualTo(batch.rows());
     return pieces;
+  }
+
+  private static int rowsOf(List<Part> parts) {
+    return parts.stream().mapToInt(Part::count).sum();
+  }
+
+  private static List<Part> partsOf(List<Piece> pieces) {
+    return pieces.stream()
+        .flatMap(piece -> piece.sources().stream())
+        .flatMap(source -> source.parts().stream())
+        .toList();
+  }
+
+  private static List<List<Integer>> sources(List<Piece> pieces) {
+    return pieces.stream()
+        .map(piece -> piece.sources().stream().map(Source::rows).toList())
+        .toList();
   }
 
   private static List<Integer> rows(List<Piece> pieces) {
@@ -90,12 +112,47 @@ class PieceTest {
   void newRowsAndShortStretchesShareAPieceAndALongOneHasItsOwn() {
     List<Piece> pieces = cut(false, 100, s -> NEW);
     assertThat(rows(pieces)).containsExactly(PREDICTING + HOLE + SHORT, LONG);
-    assertThat(pieces.get(0).newRows()).isEqualTo(PREDICTING + HOLE);
-    assertThat(pieces.get(0).parts()).hasSize(2);
+    assertThat(sources(pieces).get(0)).containsExactly(PREDICTING + HOLE, SHORT / 2, SHORT / 2);
     assertThat(pieces.get(0).isJoint()).isTrue();
     assertThat(pieces.get(1).isJoint()).isFalse();
     assertThat(pieces).allMatch(Piece::hasOutput);
-    assertThat(Piece.count(batch, false, 100)).isEqualTo(2);
+    assertThat(Piece.count(batch, false, 100, Piece.Kinds.alike(s -> false))).isEqualTo(2);
+  }
+
+  @Test
+  void whatIsLoadedIsBroughtTogetherByThat() {
+    Piece.Kinds all = new Piece.Kinds(NEW, s -> NEW, s -> true);
+    // Short stretches go with new rows all the same; then they are copied at once.
+    assertThat(sources(cut(false, 100, all)))
+        .containsExactly(List.of(PREDICTING + HOLE, SHORT), List.of(LONG));
+    // A long one with short ones, but never with what would have it copied.
+    Piece.Kinds apart = new Piece.Kinds("new", s -> NEW, s -> true);
+    assertThat(sources(cut(false, 150, apart)))
+        .containsExactly(List.of(PREDICTING + HOLE), List.of(SHORT + LONG));
+    assertThat(cut(false, 150, apart)).noneMatch(Piece::isJoint);
+    assertThat(sources(cut(false, 200, all)))
+        .containsExactly(List.of(PREDICTING + HOLE, SHORT), List.of(LONG));
+    assertThat(sources(cut(true, 150, all)))
+        .containsExactly(List.of(PREDICTING), List.of(HOLE, SHORT), List.of(LONG));
+    assertThat(Piece.count(batch, false, 100, Piece.Kinds.alike(s -> true))).isEqualTo(2);
+  }
+
+  @Test
+  void whatIsLoadedAndWhatIsNotAreTwoSources() {
+    assertThat(sources(cut(false, 100, new Piece.Kinds(NEW, s -> NEW, s -> s == 1))))
+        .containsExactly(List.of(PREDICTING + HOLE, SHORT / 2, SHORT / 2), List.of(LONG));
+    assertThat(sources(cut(false, 150, new Piece.Kinds("new", s -> NEW, s -> s > 0))))
+        .containsExactly(List.of(PREDICTING + HOLE), List.of(SHORT / 2, SHORT / 2), List.of(LONG));
+    assertThat(sources(cut(false, 30, new Piece.Kinds("new", s -> NEW, s -> true))))
+        .containsExactly(
+            List.of(30),
+            List.of(PREDICTING + HOLE - 30),
+            List.of(SHORT / 2),
+            List.of(SHORT / 2),
+            List.of(30),
+            List.of(30),
+            List.of(30),
+            List.of(LONG - 90));
   }
 
   @Test
@@ -117,7 +174,7 @@ class PieceTest {
     List<Piece> pieces = cut(true, 100, s -> NEW);
     assertThat(rows(pieces)).containsExactly(PREDICTING, HOLE + SHORT, LONG);
     assertThat(pieces.stream().map(Piece::hasOutput)).containsExactly(true, false, false);
-    assertThat(Piece.count(batch, true, 100)).isEqualTo(3);
+    assertThat(Piece.count(batch, true, 100, Piece.Kinds.alike(s -> false))).isEqualTo(3);
   }
 
   @Test
@@ -125,9 +182,10 @@ class PieceTest {
     List<Piece> pieces = cut(false, 30, s -> NEW);
     assertThat(rows(pieces))
         .containsExactly(30, PREDICTING + HOLE - 30 + SHORT / 2, SHORT / 2, 30, 30, 30, LONG - 90);
-    assertThat(pieces.get(1).rows(0)).isEqualTo(PREDICTING + HOLE - 30);
-    assertThat(pieces.get(1).part(0)).isNull();
-    assertThat(pieces.get(1).part(1)).isEqualTo(new Part(0, 0, SHORT / 2));
+    assertThat(pieces.get(1).sources())
+        .containsExactly(
+            new Source(PREDICTING + HOLE - 30, List.of()),
+            new Source(SHORT / 2, List.of(new Part(0, 0, SHORT / 2))));
   }
 
   @Test
@@ -135,13 +193,10 @@ class PieceTest {
     for (int maxRows : new int[] {24, 30, 64, 100, 500}) {
       List<List<Part>> parts = new ArrayList<>();
       for (boolean last : new boolean[] {false, true}) {
-        parts.add(cut(last, maxRows, s -> NEW).stream()
-            .flatMap(piece -> piece.parts().stream())
-            .toList());
+        parts.add(partsOf(cut(last, maxRows, s -> NEW)));
       }
       assertThat(parts.get(0)).isEqualTo(parts.get(1));
-      int rows = parts.get(0).stream().mapToInt(Part::count).sum();
-      assertThat(rows).isEqualTo(SHORT + LONG);
+      assertThat(rowsOf(parts.get(0))).isEqualTo(SHORT + LONG);
     }
   }
 }
