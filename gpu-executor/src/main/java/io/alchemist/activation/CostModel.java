@@ -79,6 +79,7 @@ public final class CostModel {
   public void fade(double share) {
     models.values().forEach(model -> model.fade(share));
     loads.fade(share);
+    reads.fade(share);
   }
 
   /** Whether every part of a pass has run at least once. */

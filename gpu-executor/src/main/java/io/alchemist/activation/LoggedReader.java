@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads what was logged for one backward pass. What is on the device is used where it lies. Of what is on the host, keys and
- * values are loaded a layer ahead, everything else a part of a layer ahead, in the order in which backward reads it: so the pass
- * holds two parts, whatever the length of what was logged. A thread of its own loads while the device computes.
+ * values are loaded a layer ahead, everything else a slice's rows of a layer ahead, in the order in which backward reads it: so
+ * the pass holds two slices' rows, whatever the length of what was logged. A thread of its own loads while the device computes.
  *
  * <p>Engine thread, but for the loading.
  */
@@ -42,7 +42,7 @@ public final class LoggedReader implements AutoCloseable {
   }
 
   /**
-   * Some rows of a stretch, as many as one slice computes.
+   * Some rows of a stretch, no more than one slice computes.
    *
    * @param stretch index among the stretches
    * @param from first row, counted from the stretch's first
@@ -179,7 +179,7 @@ public final class LoggedReader implements AutoCloseable {
       List<Read> all = new ArrayList<>();
       for (int layer = config.layers() - 1; layer >= 0; layer--) {
         for (List<Part> together : layer == config.layers() - 1 ? lastParts : parts) {
-          if (isLoaded(half, layer, together)) {
+          if (isRead(half, layer, together)) {
             all.add(new Read(layer, together, fields(half, layer, together)));
           }
         }
@@ -205,7 +205,7 @@ public final class LoggedReader implements AutoCloseable {
   /** Whether {@link #activations} would not wait. */
   public boolean isReady(Half half, int layer, List<Part> parts) {
     Ring ring = rings.get(half);
-    return ring == null || !isLoaded(half, layer, parts) || ring.isReady();
+    return ring == null || !isRead(half, layer, parts) || ring.isReady();
   }
 
   /**
@@ -223,7 +223,7 @@ public final class LoggedReader implements AutoCloseable {
           .rows(rows.logged().slabRow(rows.from()) + first.from(), first.count());
     }
     Ring ring = rings.get(half);
-    if (ring == null || !isLoaded(half, layer, parts)) {
+    if (ring == null || !isRead(half, layer, parts)) {
       return Activations.of(Map.of());
     }
     return ring.head(layer, parts);
@@ -232,12 +232,12 @@ public final class LoggedReader implements AutoCloseable {
   /** Ends the use of what {@link #activations} gave: its memory is filled anew once the device has done what it was asked. */
   public void release(Half half, int layer, List<Part> parts) {
     Ring ring = rings.get(half);
-    if (ring != null && isLoaded(half, layer, parts)) {
+    if (ring != null && isRead(half, layer, parts)) {
       ring.release();
     }
   }
 
-  private boolean isLoaded(Half half, int layer, List<Part> parts) {
+  private boolean isRead(Half half, int layer, List<Part> parts) {
     return isLoaded(parts.get(0).stretch()) && !fields(half, layer, parts).isEmpty();
   }
 

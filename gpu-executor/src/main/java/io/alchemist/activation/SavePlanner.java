@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * should take. Engine thread.
  */
 public final class SavePlanner {
-  /** One of so many passes that should be faster without the host reads it all the same. */
-  private static final int TRY_AGAIN = 20;
+  /** Of the time of passes that should be slower with the host, so much is spent on trying it all the same. */
+  private static final double TRIED = 0.01;
 
   private final CostModel costs;
   private final ModelConfig config;
@@ -35,8 +35,8 @@ public final class SavePlanner {
   private final List<Set<Field>> promptFields;
   private final int partRows;
   private final LongPredicate isOnDisk;
-  /** Passes that did not read the host. */
-  private int skipped;
+  /** What passes should have taken without the host since one last read it. */
+  private double withoutHostSeconds;
 
   /**
    * For passes of one model.
@@ -134,11 +134,16 @@ public final class SavePlanner {
   }
 
   /**
-   * Whether to read what the host has, by what a pass should take with it and without. Now and then also where that should be
-   * slower: else a host or a disk that was slow for a while would never be seen to be fast again.
+   * Decides whether the next pass reads what the host has, by what it should take with it and without. Now and then it does also
+   * where that should be slower: else a host or a disk that was slow for a while would never be seen to be fast again.
    */
-  public boolean readsHost(Choice all, Choice deviceOnly) {
-    return all.seconds() <= deviceOnly.seconds() || ++skipped % TRY_AGAIN == 0;
+  public boolean decideToReadHost(Choice all, Choice deviceOnly) {
+    withoutHostSeconds += deviceOnly.seconds();
+    boolean reads = all.seconds() - deviceOnly.seconds() <= TRIED * withoutHostSeconds;
+    if (reads) {
+      withoutHostSeconds = 0;
+    }
+    return reads;
   }
 
   /**

@@ -216,6 +216,13 @@ public final class BenchCommand {
               defaultValue = "DEVICE,HALF,HOST")
           Set<ReuseGrid.Memory> memory,
       @Option(
+              names = "--disk",
+              paramLabel = "DIR",
+              description =
+                  "For --memory DISK: where host memory spills to. Default: ${DEFAULT-VALUE}.",
+              defaultValue = "target/bench-blocks")
+          Path disk,
+      @Option(
               names = "--p",
               split = ",",
               description = "Only these shares of logged tokens.",
@@ -267,7 +274,6 @@ public final class BenchCommand {
       throw new ParameterException(
           spec.commandLine(), "--rounds is " + times + "; each way is measured once at least.");
     }
-    Path disk = Files.createTempDirectory("alchemist-bench-");
     ReuseBench bench = new ReuseBench(
         shape,
         lora(rank, targets),
@@ -277,11 +283,7 @@ public final class BenchCommand {
         disk,
         this::print,
         figures -> write(json, figures));
-    try {
-      bench.run(points, pointsOnly);
-    } finally {
-      Files.deleteIfExists(disk); // its tiers have deleted what was in it
-    }
+    bench.run(points, pointsOnly);
     if (pictures != null) {
       ReusePictures.write(bench.results(), pictures);
     }

@@ -58,7 +58,7 @@ final class ReuseBench {
   /**
    * A bench of one shape of model.
    *
-   * @param disk an empty directory for what host memory has no room for
+   * @param disk a directory for what host memory has no room for; made where it is needed
    * @param out is given each line of results
    * @param sofar is given all figures so far, time and again: the grid takes an hour, and a point may need more memory than there is
    */
@@ -169,7 +169,7 @@ final class ReuseBench {
   }
 
   private ReusePoint measure(Engine engine, Point point) {
-    ReusePoint result = new ReusePoint(point);
+    ReusePoint result = new ReusePoint(model, point);
     Engine.await(engine.clearCache());
     List<TrainingExample> batch = serve(engine, point);
     arrange(engine, point.memory());

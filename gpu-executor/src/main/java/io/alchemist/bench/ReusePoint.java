@@ -1,11 +1,16 @@
 package io.alchemist.bench;
 
 import io.alchemist.bench.ReuseGrid.Point;
+import io.alchemist.tensor.RaggedBatch;
 import io.alchemist.train.GradientReport;
+import io.alchemist.weights.LinearLayer;
+import io.alchemist.weights.ModelConfig;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /** What was measured at one point. */
 final class ReusePoint {
@@ -15,6 +20,7 @@ final class ReusePoint {
   final Timed forward = new Timed();
   final Timed backward = new Timed();
   final Timed predicted = new Timed();
+  private final ModelConfig model;
   private final Point point;
   private final double tokens;
   private double share;
@@ -23,7 +29,8 @@ final class ReusePoint {
   private long peakCheckpoint;
   private long peakReuse;
 
-  ReusePoint(Point point) {
+  ReusePoint(ModelConfig model, Point point) {
+    this.model = model;
     this.point = point;
     this.tokens = (double) point.examples() * point.tokens();
   }
@@ -78,6 +85,36 @@ final class ReusePoint {
     return speedup() / bound();
   }
 
+  /**
+   * (F + B) / (B + q F), where q is the share of forward's operations that are left. It is more than 1 - p: those tokens come last,
+   * have most to attend to, and go all the way through the last layer, of which the others need keys and values only.
+   */
+  double boundByOperations() {
+    double f = forward.median();
+    double b = backward.median();
+    int reused = (int) Math.round(share * point.tokens());
+    return (f + b) / (b + operations(reused) / operations(0) * f);
+  }
+
+  /** Multiply-adds of forwarding an example's tokens from one on. */
+  private double operations(int from) {
+    int rows = point.tokens() - from;
+    int predicting = Math.min(rows, point.tokens() - point.prompt() + 1);
+    double linear = operations(EnumSet.allOf(LinearLayer.class));
+    double keysAndValues = operations(EnumSet.of(LinearLayer.K, LinearLayer.V));
+    double pair = 2.0 * model.queryDim();
+    double last = predicting * linear
+        + (rows - predicting) * keysAndValues
+        + pair * RaggedBatch.pairs(point.tokens() - predicting, predicting);
+    return (model.layers() - 1) * (rows * linear + pair * RaggedBatch.pairs(from, rows)) + last;
+  }
+
+  private double operations(Set<LinearLayer> layers) {
+    return layers.stream()
+        .mapToDouble(linear -> (double) linear.inputs(model) * linear.outputs(model))
+        .sum();
+  }
+
   double memorySaved() {
     return 1 - (double) peakReuse / peakRecompute;
   }
@@ -120,6 +157,10 @@ final class ReusePoint {
     figures.put("speedup", speedup());
     figures.put("bound", bound());
     figures.put("share_of_bound", shareOfBound());
+    if (!point.shared()) {
+      figures.put("bound_by_operations", boundByOperations());
+      figures.put("share_of_bound_by_operations", speedup() / boundByOperations());
+    }
     figures.put("speedup_over_checkpoint", speedupOverCheckpointing());
     figures.put("bound_over_checkpoint", boundOverCheckpointing());
     figures.put("peak_bytes_recompute", peakRecompute);

@@ -15,6 +15,11 @@ import org.jspecify.annotations.Nullable;
 @SuppressWarnings("ArrayRecordComponent") // handed over to one reader, never compared
 public record Covered(int from, int count, @Nullable Logged logged, int @Nullable [] slots) {
 
+  /** Whether activations, and keys and values with them, are on the device. */
+  public boolean onDevice() {
+    return logged != null && logged.slab() != null && slots != null;
+  }
+
   /** Whether {@code next} is more of the same. */
   boolean goesOnWith(Covered next) {
     return from + count == next.from

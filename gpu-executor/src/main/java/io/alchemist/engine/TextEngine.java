@@ -70,15 +70,16 @@ public final class TextEngine implements TextService {
   }
 
   @Override
-  public Completion complete(String id, TextRequest request, int[] prompt, TextListener listener) {
+  public Completion complete(
+      String id, TextRequest request, int[] promptTokens, TextListener listener) {
     Integer asked = request.maxTokens();
-    int most = asked == null ? engine.longestAnswer(prompt.length) : asked;
+    int most = asked == null ? engine.longestAnswer(promptTokens.length) : asked;
     Detokenizer detokenizer = request.prompt() instanceof TextRequest.Messages
         ? model.tokenizer().detokenizer()
         : model.tokenizer().continuingDetokenizer();
     GenerationRequest generation = new GenerationRequest(
         id,
-        prompt,
+        promptTokens,
         most,
         request.sampling(),
         request.topLogProbs(),
@@ -87,10 +88,10 @@ public final class TextEngine implements TextService {
     CompletableFuture<Void> queued = engine.generate(
         generation,
         new Transcriber(
-            listener, detokenizer, new StopStrings(request.stop()), request, prompt.length));
+            listener, detokenizer, new StopStrings(request.stop()), request, promptTokens.length));
     CompletableFuture<Void> unused = queued.whenComplete((done, failure) -> {
       if (failure != null) {
-        listener.onEnd(FinishReason.ERROR, new Usage(prompt.length, 0, 0), refusal(failure));
+        listener.onEnd(FinishReason.ERROR, new Usage(promptTokens.length, 0, 0), refusal(failure));
       }
     });
     return () -> engine.cancel(id);

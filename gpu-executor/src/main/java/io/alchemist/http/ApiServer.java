@@ -17,7 +17,7 @@ import java.util.concurrent.Executors;
  * <p>There is no authentication: bind an address that only those reach who may ask. Thread-safe.
  */
 public final class ApiServer implements AutoCloseable {
-  /** With a second one, a long prompt keeps no short one waiting. What waits is bounded by the connections. */
+  /** With a second one, a long prompt keeps no short one waiting. What waits is one request of each connection. */
   private static final int TOKENIZING_THREADS = 2;
 
   private final HttpServer server;
@@ -60,6 +60,6 @@ public final class ApiServer implements AutoCloseable {
   @Override
   public void close() {
     server.close();
-    tokenizing.shutdown();
+    tokenizing.shutdownNow(); // nobody waits any more
   }
 }

@@ -5,6 +5,7 @@ import io.alchemist.metrics.Histogram;
 import io.alchemist.serve.FinishReason;
 import io.alchemist.serve.RequestException;
 import io.alchemist.serve.TextListener;
+import io.alchemist.serve.TextRequest;
 import io.alchemist.serve.TextService;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import java.util.ArrayList;
@@ -38,6 +39,9 @@ final class GenerationRun {
   private final List<TextService.Completion> completions = new ArrayList<>();
   private final Queue<Runnable> events = new ConcurrentLinkedQueue<>();
   private final AtomicInteger queued = new AtomicInteger();
+  /** Nobody waits for the answer any more; read by the thread that tokenizes. */
+  private volatile boolean cancelled;
+
   private boolean firstSeen;
   private boolean opened;
   private int ended;
@@ -69,8 +73,14 @@ final class GenerationRun {
 
   /** What to do with the prompts' tokens. Once for each prompt, however many choices it has; any thread. */
   private Runnable tokenized(TextService service) {
+    List<int[]> prompts = new ArrayList<>();
     try {
-      List<int[]> prompts = generation.prompts().stream().map(service::tokenize).toList();
+      for (TextRequest.Prompt prompt : generation.prompts()) {
+        if (cancelled) { // others wait for this thread
+          return () -> {};
+        }
+        prompts.add(service.tokenize(prompt));
+      }
       return () -> begin(service, prompts);
     } catch (RuntimeException | Error e) { // whoever waits must be told, whatever it was
       return () -> {
@@ -95,6 +105,7 @@ final class GenerationRun {
   }
 
   private void cancel() {
+    cancelled = true;
     completions.forEach(TextService.Completion::cancel);
   }
 

@@ -20,10 +20,10 @@ public interface TextService {
    * Starts a completion.
    *
    * @param id the response's id, under which feedback will cite it
-   * @param prompt the tokens of the request's prompt; not to be changed any more
+   * @param promptTokens of the request's prompt; not to be changed any more
    * @throws RequestException when it is refused: malformed, too long, queue full, draining
    */
-  Completion complete(String id, TextRequest request, int[] prompt, TextListener listener);
+  Completion complete(String id, TextRequest request, int[] promptTokens, TextListener listener);
 
   /**
    * Takes feedback.

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * all others are rows of their own.
  *
  * <p>Rows are ordered: first those that predict (each example from the last prompt token on), then prompt tokens whose
- * activations are not there ("holes"); these two are <em>new</em>, to be forwarded. Then what was logged, the shorter stretches first.
+ * activations are not there ("holes"); these two are <em>new</em>, to be forwarded. Then what was logged: on the device, and on the host, of each the
+ * shorter stretches first.
  *
  * @param examples as given
  * @param rows of all
@@ -238,9 +239,13 @@ record MicroBatch(
 
     /** What an example has of a stretch. */
     private record Shown(int example, Covered covered) {
-      /** The shorter first, next to each other and to the new rows, so that pieces can join them. */
-      static final Comparator<Shown> ORDER = Comparator.comparingInt(
-              (Shown shown) -> shown.covered.count())
+      /**
+       * What is on the device, then what is loaded from the host; of each the shorter first, next to each other and to the new rows.
+       * So pieces can join them.
+       */
+      static final Comparator<Shown> ORDER = Comparator.comparing(
+              (Shown shown) -> !shown.covered.onDevice())
+          .thenComparingInt(shown -> shown.covered.count())
           .thenComparingInt(Shown::example)
           .thenComparingInt(shown -> shown.covered.from());
 

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Rows that a slice of backward computes: consecutive, and few enough for the slice to be short. Each piece has all weights
- * brought from memory, for however few rows; so new rows and short logged stretches share pieces.
+ * brought from memory, for however few rows; so new rows and short logged stretches share pieces, and so do stretches that are
+ * loaded from the host, which brings them together.
  *
  * @param block the rows, with what each of them sees
  * @param sources where their activations lie, in order

@@ -590,7 +590,7 @@ public final class Trainer implements AutoCloseable {
     Planned deviceOnly = planned(
         MicroBatch.plan(pack.examples(), pack.coverages(), logged -> logged.slab() != null), own);
     boolean fits = deviceOnly.batch().rows() <= config.microBatchTokens();
-    return fits && !planner.readsHost(all.choice(), deviceOnly.choice()) ? deviceOnly : all;
+    return fits && !planner.decideToReadHost(all.choice(), deviceOnly.choice()) ? deviceOnly : all;
   }
 
   private Planned planned(MicroBatch batch, SavePlan own) {

@@ -91,7 +91,7 @@ class SavePlannerTest {
         ROWS - 1,
         null,
         1);
-    return planner.choose(new Pass(NEW, NEW, LOSS, ALL, LAST, SavePlan.A, List.of(rows)));
+    return choose(List.of(rows));
   }
 
   private static long layerBytes(SavePlan plan) {
@@ -172,14 +172,44 @@ class SavePlannerTest {
 
   @Test
   void aHostThatShouldBeSlowerIsTriedNowAndThen() {
-    Choice slow = new Choice(List.of(), 2);
-    Choice fast = new Choice(List.of(), 1);
-    int tried = 0;
-    for (int i = 0; i < 100; i++) {
-      assertThat(planner.readsHost(fast, slow)).isTrue();
-      tried += planner.readsHost(slow, fast) ? 1 : 0;
+    Choice without = new Choice(List.of(), 1);
+    for (double excess : new double[] {0.495, 4.995}) {
+      Choice slow = new Choice(List.of(), 1 + excess);
+      int tried = 0;
+      for (int i = 0; i < 1000; i++) {
+        tried += planner.decideToReadHost(slow, without) ? 1 : 0;
+      }
+      // A hundredth of the time.
+      assertThat(tried).isEqualTo((int) Math.round(10 / (excess + 0.005)));
+      assertThat(planner.decideToReadHost(without, slow)).isTrue();
+      assertThat(planner.decideToReadHost(slow, without)).isFalse();
+      assertThat(planner.decideToReadHost(without, slow)).isTrue();
     }
-    assertThat(tried).isEqualTo(5);
+  }
+
+  @Test
+  void stretchesThatFitAPartAreLoadedTogether() {
+    learnCompute();
+    for (int i = 1; i < 50; i++) {
+      costs.observeLoad(i * 1_000_000L, nanos(1 + i * 1e-9)); // it's the loads that take time
+    }
+    double one = choose(List.of(onHost(0, 500))).seconds();
+    assertThat(
+            choose(List.of(onHost(0, 200), onHost(200, 200), onHost(400, 100))).seconds())
+        .isCloseTo(one, within(0.01 * one));
+    assertThat(choose(List.of(onHost(0, 200), onHost(200, 400))).seconds())
+        .isGreaterThan(1.4 * one);
+    assertThat(choose(List.of(onHost(0, 600))).seconds()).isGreaterThan(1.4 * one);
+  }
+
+  private Choice choose(List<LoggedRows> logged) {
+    return planner.choose(new Pass(NEW, NEW, LOSS, ALL, LAST, SavePlan.A, logged));
+  }
+
+  private static LoggedRows onHost(int from, int count) {
+    int fields = FieldMask.of(SavePlan.A.fields());
+    return new LoggedRows(
+        LoggedFixture.onHost(from, count, MODEL.layers(), fields), from, count, null, 1 + from);
   }
 
   /** With some adapters alone, what one plan keeps of the first layer is nothing that another could be loaded by. */

@@ -8,6 +8,8 @@ import io.alchemist.bench.ReuseGrid.Memory;
 import io.alchemist.bench.ReuseGrid.Mode;
 import io.alchemist.bench.ReuseGrid.Point;
 import io.alchemist.train.GradientReport;
+import io.alchemist.weights.ModelConfig;
+import io.alchemist.weights.RopeConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -15,6 +17,8 @@ import org.junit.jupiter.api.Test;
 
 class ReusePointTest {
   private static final long SECOND = 1_000_000_000L;
+  private static final ModelConfig MODEL =
+      new ModelConfig("llama", 10, 4, 2, 1, 1, 4, 8, 1e-5f, RopeConfig.plain(10_000), 512, true);
 
   private static GradientReport report(
       int reused, long forward, long backward, double predictedSeconds) {
@@ -24,7 +28,8 @@ class ReusePointTest {
 
   /** Forward takes 1 s and backward 2; half of the tokens are reused. */
   private static ReusePoint measured() {
-    ReusePoint point = new ReusePoint(new Point(Mode.LORA, Lengths.CHAT, 0.5, Memory.HOST, false));
+    ReusePoint point =
+        new ReusePoint(MODEL, new Point(Mode.LORA, Lengths.CHAT, 0.5, Memory.HOST, false));
     point.recomputed(report(0, SECOND, 2 * SECOND, 3), 3, 400);
     point.checkpointed(3.75, 160);
     point.reused(report(500, SECOND / 2, 2 * SECOND, 2.4), 2.5, 100);
@@ -42,6 +47,18 @@ class ReusePointTest {
     assertThat(point.boundOverCheckpointing()).isEqualTo(4.0 / 3, within(1e-12));
     assertThat(point.memorySaved()).isEqualTo(0.75);
     assertThat(point.predictionError()).isEqualTo(2.4 / 2.5 - 1, within(1e-9));
+  }
+
+  @Test
+  void whatIsLeftOfForwardIsMoreThanItsShareOfTheTokens() {
+    // Of 499 tokens 250 are reused; the 249 others predict. A token is 160 multiply-adds of linear
+    // layers, 32 of them for
+    // keys and values; each pair of a query and a key is 8.
+    double pairsOfLast = 249 * 250 + 249 * 250 / 2.0;
+    double left = 2 * (249 * 160 + 8 * pairsOfLast);
+    double all = 499 * 160 + 8 * (499 * 500 / 2.0) + 249 * 160 + 250 * 32 + 8 * pairsOfLast;
+    assertThat(measured().boundByOperations()).isEqualTo(3 / (2 + left / all), within(1e-12));
+    assertThat(measured().boundByOperations()).isLessThan(measured().bound());
   }
 
   /** Whoever reads the JSON relies on these names. */
@@ -62,6 +79,8 @@ class ReusePointTest {
             "reuse_tokens_per_s",
             "bound",
             "share_of_bound",
+            "bound_by_operations",
+            "share_of_bound_by_operations",
             "peak_bytes_recompute",
             "peak_bytes_reuse",
             "gradient_relative_error",

@@ -11,6 +11,7 @@ import io.alchemist.serve.SamplingParams;
 import io.alchemist.serve.TextListener;
 import io.alchemist.serve.TextRequest;
 import io.alchemist.text.ChatMessage;
+import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -338,25 +339,26 @@ class ChatCompletionsTest extends ApiTest {
     service.engine = FakeTextService.says("at last");
     List<Raw> waiting = new ArrayList<>();
     try {
-      for (int i = 0; i < 4; i++) { // more than there are threads, of either kind
-        Raw raw = new Raw();
-        waiting.add(raw);
-        raw.sendPost(PATH, "{" + HELLO + "}");
-      }
-      await().until(() -> service.tokenized.size() >= 2);
+      waiting.add(ask());
+      waiting.add(ask());
+      await().until(() -> service.tokenized.size() == 2); // both threads are at it
       for (int i = 0; i < 4; i++) {
         try (Raw other = new Raw()) {
           other.sendHead("GET /health HTTP/1.1", "Host: h");
           assertThat(other.head()).startsWith("HTTP/1.1 200");
         }
       }
-      waiting.remove(3).close(); // who leaves while waiting is asked nothing more for
+      waiting.add(ask());
+      await().until(() -> metrics.prometheusText().contains("requests_in_flight 3\n"));
+      waiting.add(ask());
+      await().until(() -> metrics.prometheusText().contains("requests_in_flight 4\n"));
+      waiting.remove(2).close(); // who leaves is nobody's concern any more
       await().until(() -> metrics.prometheusText().contains("status=\"499\""));
       done.countDown();
       for (Raw raw : waiting) {
         assertThat(raw.body(raw.head())).contains("at last");
       }
-      await().until(() -> service.tokenized.size() == 4);
+      assertThat(service.tokenized).hasSize(3);
       assertThat(service.calls).hasSize(3);
     } finally {
       done.countDown();
@@ -364,6 +366,12 @@ class ChatCompletionsTest extends ApiTest {
         raw.close();
       }
     }
+  }
+
+  private Raw ask() throws IOException {
+    Raw raw = new Raw();
+    raw.sendPost(PATH, "{" + HELLO + "}");
+    return raw;
   }
 
   @Test
