@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -160,8 +161,8 @@ class TablesTest {
           Table.VERSIONS, List.of(VersionLogTest.live(i, null, i).toRow()), new Txn("a", i));
     }
 
-    assertThat(Path.of(tables.path(Table.VERSIONS), "_delta_log", "_last_checkpoint"))
-        .exists();
+    Path checkpoint = Path.of(tables.path(Table.VERSIONS), "_delta_log", "_last_checkpoint");
+    await().atMost(Duration.ofMinutes(1)).until(() -> Files.exists(checkpoint));
     assertThat(tables.read(Table.VERSIONS).count()).isEqualTo(12);
     assertThatThrownBy(() -> spark.sql("DELETE FROM delta.`" + tables.path(Table.VERSIONS) + "`"))
         .hasMessageContaining("DELTA_CANNOT_MODIFY_APPEND_ONLY");

@@ -31,6 +31,7 @@ import java.util.Deque;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -68,6 +69,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
   private final ApiConfig config;
   private final Map<Route, Endpoint> endpoints;
   private final HttpMetrics metrics;
+  private final BooleanSupplier serverCloses;
   private final Deque<HttpObject> ahead = new ArrayDeque<>();
   private long aheadBytes;
   private State state = State.IDLE;
@@ -81,10 +83,15 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
   private @Nullable Future<?> slowReader;
   private @Nullable ChannelHandlerContext context;
 
-  Connection(ApiConfig config, Map<Route, Endpoint> endpoints, HttpMetrics metrics) {
+  Connection(
+      ApiConfig config,
+      Map<Route, Endpoint> endpoints,
+      HttpMetrics metrics,
+      BooleanSupplier serverCloses) {
     this.config = config;
     this.endpoints = endpoints;
     this.metrics = metrics;
+    this.serverCloses = serverCloses;
   }
 
   @Override
@@ -97,7 +104,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
           ApiError.unavailable(
               "too_many_connections",
               "All " + config.maxConnections() + " connections are taken; try again later."));
-    } else if (draining) {
+    } else if (draining || serverCloses.getAsBoolean()) {
       ctx.close();
     } else {
       armDeadline(ctx);

@@ -295,8 +295,9 @@ public final class Exchange {
   /** The answer can no longer be delivered. */
   void abort() {
     if (state != State.OVER) {
-      end(HttpMetrics.CLIENT_LEFT);
+      state = State.OVER;
       onAbort.run();
+      end(HttpMetrics.CLIENT_LEFT);
     }
   }
 

@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,13 +42,19 @@ public final class HttpServer implements AutoCloseable {
   private final EventLoopGroup loops;
   private final Channel listener;
   private final ChannelGroup clients;
+  private final AtomicBoolean closing;
 
   private HttpServer(
-      ApiConfig config, EventLoopGroup loops, Channel listener, ChannelGroup clients) {
+      ApiConfig config,
+      EventLoopGroup loops,
+      Channel listener,
+      ChannelGroup clients,
+      AtomicBoolean closing) {
     this.config = config;
     this.loops = loops;
     this.listener = listener;
     this.clients = clients;
+    this.closing = closing;
   }
 
   /**
@@ -64,6 +71,7 @@ public final class HttpServer implements AutoCloseable {
         THREADS, new DefaultThreadFactory("alchemist-" + name, true), NioIoHandler.newFactory());
     // Closing while a channel registers must not lose it.
     ChannelGroup clients = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE, true);
+    AtomicBoolean closing = new AtomicBoolean();
     ChannelFuture bound = new ServerBootstrap()
         .group(loops)
         .channel(NioServerSocketChannel.class)
@@ -80,7 +88,7 @@ public final class HttpServer implements AutoCloseable {
             channel
                 .pipeline()
                 .addLast(new HttpServerCodec())
-                .addLast(new Connection(config, endpoints, httpMetrics));
+                .addLast(new Connection(config, endpoints, httpMetrics, closing::get));
           }
         })
         .bind(config.host(), config.port())
@@ -92,7 +100,7 @@ public final class HttpServer implements AutoCloseable {
               + bound.cause().getMessage() + "); choose another port, or 0 for any free one.",
           bound.cause());
     }
-    HttpServer server = new HttpServer(config, loops, bound.channel(), clients);
+    HttpServer server = new HttpServer(config, loops, bound.channel(), clients, closing);
     LOG.info("The {} server listens on {}:{}.", name, config.host(), server.port());
     return server;
   }
@@ -109,6 +117,7 @@ public final class HttpServer implements AutoCloseable {
   @Override
   public void close() {
     listener.close().awaitUninterruptibly();
+    closing.set(true); // for those that were accepted and are not among the clients yet
     for (Channel client : clients) {
       Connection connection = client.pipeline().get(Connection.class);
       if (connection != null) {

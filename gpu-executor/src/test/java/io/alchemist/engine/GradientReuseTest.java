@@ -1,6 +1,7 @@
 package io.alchemist.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.alchemist.cache.Coverage;
 import io.alchemist.cache.Slab;
@@ -350,7 +351,8 @@ class GradientReuseTest {
         turns.addAll(
             TestEngines.answers(engine, "turn-" + i, List.of(TestEngines.tokens(100 + i, 30)), 4));
       }
-      assertThat(Engine.await(engine.status()).hostBytes()).isPositive();
+      await()
+          .until(() -> Engine.await(engine.status()).hostBytes() > 0); // another thread puts them
       Gradients logged = Gradients.of(engine, examples(turns), Reuse.LOGGED);
       assertThat(logged.report().reusedTokens()).isPositive();
       logged.assertEquals(Gradients.of(engine, examples(turns), Reuse.NONE));

@@ -116,7 +116,9 @@ class LostInBackwardTest {
       tier.left.set(Integer.MAX_VALUE);
       assertThat(Engine.await(engine.status()).cache().lostHostCopies() > 0).isEqualTo(lost);
       assertThat(logged.report().examples()).isEqualTo(examples.size());
-      assertThat(logged.report().reusedTokens()).isPositive();
+      if (!lost) { // else to compute them again may have seemed faster
+        assertThat(logged.report().reusedTokens()).isPositive();
+      }
       logged.assertEquals(Gradients.of(engine, examples, Reuse.NONE));
       TestEngines.assertNothingHeld(engine);
       return lost;

@@ -34,7 +34,7 @@ abstract class ApiTest {
   ApiServer server;
 
   ApiConfig config() {
-    return new ApiConfig("127.0.0.1", 0, 4096, 64, 20_000, 1 << 20, 20_000, 5_000, 2_000);
+    return new ApiConfig("127.0.0.1", 0, 4096, 64, 20_000, 1 << 20, 20_000, 20_000, 2_000);
   }
 
   @BeforeEach

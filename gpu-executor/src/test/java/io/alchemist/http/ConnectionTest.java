@@ -176,6 +176,8 @@ class ConnectionTest extends ApiTest {
   void closeLetsRunningRequestsFinish() throws Exception {
     try (Raw idle = new Raw();
         Raw busy = new Raw()) {
+      idle.sendHead("GET /health HTTP/1.1", "Host: h");
+      idle.body(idle.head());
       busy.sendPost(CHAT, STREAM);
       FakeTextService.Call call = service.nextCall();
       call.say("a");

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
@@ -14,7 +16,7 @@ class LimitsTest extends ApiTest {
 
   @Override
   ApiConfig config() {
-    return new ApiConfig("127.0.0.1", 0, 4096, 2, 300, 256 << 10, 400, 5_000, 1_000);
+    return new ApiConfig("127.0.0.1", 0, 4096, 2, 20_000, 256 << 10, 400, 5_000, 1_000);
   }
 
   @Test
@@ -48,32 +50,6 @@ class LimitsTest extends ApiTest {
   }
 
   @Test
-  void idleConnectionsAndLateBodiesEnd() throws Exception {
-    try (Raw idle = new Raw();
-        Raw late = new Raw()) {
-      idle.send("GET /hea");
-      late.send("POST " + CHAT + " HTTP/1.1\r\nContent-Length: 10\r\n\r\n{");
-      assertThat(late.rest())
-          .startsWith("HTTP/1.1 408")
-          .contains("The body did not come within 300 ms.");
-      assertThat(idle.rest()).isEmpty();
-    }
-  }
-
-  @Test
-  void aLongAnswerIsNoIdleConnection() throws Exception {
-    try (Raw raw = new Raw()) {
-      raw.sendPost(CHAT, STREAM);
-      FakeTextService.Call call = service.nextCall();
-      await().pollDelay(500, TimeUnit.MILLISECONDS).until(() -> true);
-      assertThat(call.isCancelled()).isFalse();
-      call.say("a");
-      call.stop(1);
-      assertThat(raw.head()).startsWith("HTTP/1.1 200");
-    }
-  }
-
-  @Test
   void tooManyConnectionsAreRefused() throws Exception {
     try (Raw first = new Raw();
         Raw second = new Raw()) {
@@ -87,6 +63,28 @@ class LimitsTest extends ApiTest {
             .contains("retry-after: 1")
             .contains("All 2 connections are taken; try again later.");
       }
+    }
+  }
+
+  @Test
+  void closingWaitsForNoPromptThatIsBeingRead() throws Exception {
+    CountDownLatch never = new CountDownLatch(1);
+    CompletableFuture<Boolean> interrupted = new CompletableFuture<>();
+    service.tokenizer = prompt -> {
+      try {
+        never.await();
+      } catch (InterruptedException e) {
+        interrupted.complete(true);
+      }
+      throw new IllegalStateException("Nobody reads this prompt to its end.");
+    };
+    try (Raw raw = new Raw()) {
+      raw.sendPost(CHAT, STREAM);
+      await().until(() -> service.tokenized.size() == 1);
+      server.close();
+      assertThat(raw.rest()).isEmpty();
+      assertThat(interrupted.get(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(service.calls).isEmpty();
     }
   }
 

@@ -62,9 +62,11 @@ class WaitingFeedbackJobTest {
     rounds.clear();
     try (SparkSession spark = JobSession.start(directory, SETTINGS);
         ContinualLearning job = ContinualLearning.start(spark, observer)) {
-      await(() -> !rounds.isEmpty());
+      // The last round of the job before may be told of again, if Spark had not noted its end.
+      await(() -> rounds.stream().anyMatch(round -> !round.trained().isEmpty()));
       assertThat(job.isClosed()).isFalse();
-      assertThat(rounds.get(0).trained()).containsExactly("early");
+      assertThat(rounds.stream().flatMap(round -> round.trained().stream()))
+          .containsExactly("early");
     }
   }
 

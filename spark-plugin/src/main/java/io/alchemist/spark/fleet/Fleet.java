@@ -249,17 +249,17 @@ public final class Fleet {
 
   /** All executors, in the order in which they reported. */
   public List<Member> members() {
-    long now = System.nanoTime();
     synchronized (lock) {
+      long now = System.nanoTime();
       return seats.values().stream().map(seat -> seat.member(now)).toList();
     }
   }
 
   /** Those that can be asked something, with the way to them; also where the engine has failed but its answers are there. */
   Map<Member, Link> reachable() {
-    long now = System.nanoTime();
     Map<Member, Link> all = new LinkedHashMap<>();
     synchronized (lock) {
+      long now = System.nanoTime();
       for (Seat seat : seats.values()) {
         Link link = seat.link;
         if (link != null) {

@@ -20,7 +20,7 @@ class DemoRunTest {
     try (ServedModel served =
         ServedModel.start(directory, "--steps=" + STEPS, "--rank=16", "--learning-rate=1e-3")) {
       DemoConfig config = new DemoConfig(
-          new UsersConfig(8, 4, 100, 300, 3), 40, 2, 4, 1.5, new DemoConfig.Goal(0.8, 0.1));
+          new UsersConfig(8, 4, 100, 300, 3), 180, 2, 4, 10, new DemoConfig.Goal(0.8, 0.1));
       report = new DemoRun(
               config,
               new HelpDeskScenario(3, 5),

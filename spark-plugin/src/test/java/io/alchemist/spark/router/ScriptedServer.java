@@ -13,6 +13,10 @@ import java.util.regex.Pattern;
 
 /** An executor that misbehaves: does with each connection what the test says, then closes it. */
 final class ScriptedServer implements AutoCloseable {
+  /** The head of a stream of events. */
+  static final String EVENTS_HEAD =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
   private static final Pattern LENGTH = Pattern.compile("(?i)content-length: (\\d+)");
 
   /** What it does with a connection whose first request has come. */
@@ -40,6 +44,11 @@ final class ScriptedServer implements AutoCloseable {
   static void send(Socket socket, String text) throws IOException {
     socket.getOutputStream().write(text.getBytes(StandardCharsets.UTF_8));
     socket.getOutputStream().flush();
+  }
+
+  /** A piece of a body without a length. */
+  static String chunk(String text) {
+    return Integer.toHexString(text.length()) + "\r\n" + text + "\r\n";
   }
 
   /** Head and body of the next request. */
