@@ -12,13 +12,14 @@ import java.util.Map;
 /**
  * Native memory in blocks of a size class. Freed blocks wait for the next request of their class, so scratch that every step
  * wants is neither mapped nor zeroed again. Blocks in use and waiting ones together stay within the limit: what waited
- * longest is given back to the system first. (A single block may exceed its request by an eighth, the step between classes.)
+ * longest is given back to the system first. (A single block may exceed its request by an eighth, the step between classes, and 16 MiB at most.)
  *
  * <p>Thread-safe.
  */
 final class CpuAllocator implements Allocator {
   private static final long LARGEST = Integer.MAX_VALUE - 2L * CpuBlock.ALIGNMENT;
   private static final long SMALLEST = 4096;
+  private static final long WIDEST_STEP = 16 << 20;
 
   private final long limitBytes;
   private final Map<Integer, ArrayDeque<CpuBlock>> waitingBySize = new HashMap<>();
@@ -96,10 +97,11 @@ final class CpuAllocator implements Allocator {
     return waitingBytes;
   }
 
-  /** Eight classes for every doubling. */
+  /** Eight classes for every doubling, of large blocks more. */
   private static int classOf(long sizeBytes) {
     long wanted = Math.max(SMALLEST, sizeBytes);
-    long step = Math.max(CpuBlock.ALIGNMENT, Long.highestOneBit(wanted) >> 3);
+    long step =
+        Math.max(CpuBlock.ALIGNMENT, Math.min(WIDEST_STEP, Long.highestOneBit(wanted) >> 3));
     long size = (wanted + step - 1) / step * step;
     if (wanted > LARGEST) {
       throw new DeviceMemoryException("A block of " + sizeBytes + " bytes is more than the "

@@ -52,6 +52,15 @@ class CpuAllocatorTest {
   }
 
   @Test
+  void largeBlocksWasteLess() {
+    CpuAllocator allocator = new CpuAllocator(0);
+    int size = (300 << 20) + 1;
+    Storage block = allocator.allocate(size);
+    assertThat(block.sizeBytes()).isBetween((long) size, size + (16L << 20));
+    allocator.free(block);
+  }
+
+  @Test
   void refusesBlocksThatABufferCannotHold() {
     assertThatThrownBy(() -> new CpuAllocator(1L << 40).allocate(1L << 31))
         .isInstanceOf(DeviceMemoryException.class)
