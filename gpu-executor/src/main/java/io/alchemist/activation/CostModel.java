@@ -134,6 +134,6 @@ public final class CostModel {
   }
 
   private double flops(LinearLayer linear) {
-    return 2.0 * linear.inputs(config) * linear.outputs(config);
+    return 2.0 * linear.parameters(config);
   }
 }

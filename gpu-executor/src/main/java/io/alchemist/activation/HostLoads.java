@@ -122,8 +122,13 @@ final class HostLoads implements AutoCloseable {
     boolean fromDisk = false;
     try {
       for (Load load : loads) {
-        fromDisk |= !held.containsKey(load.blockId) && host.isOnDisk(load.blockId);
+        boolean onDisk = !held.containsKey(load.blockId) && host.isOnDisk(load.blockId);
+        long before = System.nanoTime();
         HostBuffer from = block(load).buffer();
+        if (onDisk) {
+          fromDisk = true;
+          measured.add(new Measured(true, from.sizeBytes(), System.nanoTime() - before));
+        }
         BlockLayout part = layout.only(load.mask);
         int count = load.count;
         CopyQueue copies = ops.copies();
@@ -166,14 +171,8 @@ final class HostLoads implements AutoCloseable {
 
   /** Null also where there is no memory to read it into: then it is computed again, which needs none on the host. */
   private @Nullable HostBlock read(Load load) {
-    boolean onDisk = host.isOnDisk(load.blockId);
-    long start = System.nanoTime();
     try {
-      HostBlock block = host.get(load.blockId);
-      if (block != null && onDisk) {
-        measured.add(new Measured(true, block.buffer().sizeBytes(), System.nanoTime() - start));
-      }
-      return block;
+      return host.get(load.blockId);
     } catch (DeviceMemoryException e) {
       LOG.warn("There is no host memory to read {} into", load.logged, e);
       return null;

@@ -100,13 +100,14 @@ public final class SavePlanner {
       return new Choice(chosen, Double.NaN);
     }
     List<Double> reads = new ArrayList<>();
+    double keysAndValues = keysAndValuesSeconds(pass.logged());
     double forward = 0;
     for (int layer = 0; layer < layers; layer++) {
       reads.add(readSeconds(layer, pass.logged()));
       double compute =
           costs.seconds(Work.FORWARD, layer == layers - 1 ? pass.lastForward() : pass.forward());
       // A layer's keys and values are loaded while the one before is computed.
-      forward += Math.max(compute, reads.get(layer) + keysAndValuesSeconds(pass.logged()));
+      forward += Math.max(compute, reads.get(layer) + keysAndValues);
     }
     int parts = parts(pass.logged());
     double inputShare = costs.share(EnumSet.of(LinearLayer.Q, LinearLayer.K, LinearLayer.V));

@@ -110,9 +110,7 @@ final class ReusePoint {
   }
 
   private double operations(Set<LinearLayer> layers) {
-    return layers.stream()
-        .mapToDouble(linear -> (double) linear.inputs(model) * linear.outputs(model))
-        .sum();
+    return layers.stream().mapToDouble(linear -> linear.parameters(model)).sum();
   }
 
   double memorySaved() {

@@ -134,22 +134,18 @@ public final class ArenaHostTier implements HostTier {
 
   @Override
   public boolean has(long id) {
-    synchronized (lock) {
-      if (blocks.containsKey(id)) {
-        return true;
-      }
-    }
-    return disk != null && disk.has(id);
+    return isInMemory(id) || (disk != null && disk.has(id));
   }
 
   @Override
   public boolean isOnDisk(long id) {
+    return !isInMemory(id) && disk != null && disk.has(id);
+  }
+
+  private boolean isInMemory(long id) {
     synchronized (lock) {
-      if (blocks.containsKey(id)) {
-        return false;
-      }
+      return blocks.containsKey(id);
     }
-    return disk != null && disk.has(id);
   }
 
   @Override

@@ -73,7 +73,6 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
   private final Deque<HttpObject> ahead = new ArrayDeque<>();
   private long aheadBytes;
   private State state = State.IDLE;
-  private boolean draining;
   private boolean counted;
   private @Nullable Exchange exchange;
   private @Nullable ApiError refusal;
@@ -104,7 +103,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
           ApiError.unavailable(
               "too_many_connections",
               "All " + config.maxConnections() + " connections are taken; try again later."));
-    } else if (draining || serverCloses.getAsBoolean()) {
+    } else if (serverCloses.getAsBoolean()) {
       ctx.close();
     } else {
       armDeadline(ctx);
@@ -113,7 +112,6 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
 
   /** Ends the connection when it has nothing to answer any more. */
   void drain() {
-    draining = true;
     ChannelHandlerContext ctx = context;
     if (ctx != null && state != State.ANSWERING && state != State.LINGERING) {
       ctx.close();
@@ -195,7 +193,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
 
   @Override
   public void answered(Exchange answered, ChannelFuture last) {
-    if (!answered.keepAlive() || draining) {
+    if (!answered.keepAlive() || serverCloses.getAsBoolean()) {
       state = State.LINGERING;
     }
     // The next request waits until this answer has left, so that a reader that does not read bounds
@@ -204,7 +202,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements Exchange.
       exchange = null;
       if (!sent.isSuccess()) {
         sent.channel().close();
-      } else if (state == State.LINGERING || draining) {
+      } else if (state == State.LINGERING || serverCloses.getAsBoolean()) {
         linger(sent.channel());
       } else {
         next(sent.channel());

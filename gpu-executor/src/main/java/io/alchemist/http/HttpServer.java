@@ -117,7 +117,7 @@ public final class HttpServer implements AutoCloseable {
   @Override
   public void close() {
     listener.close().awaitUninterruptibly();
-    closing.set(true); // for those that were accepted and are not among the clients yet
+    closing.set(true); // also for those that were accepted and are not among the clients yet
     for (Channel client : clients) {
       Connection connection = client.pipeline().get(Connection.class);
       if (connection != null) {

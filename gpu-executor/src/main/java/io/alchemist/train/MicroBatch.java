@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  * all others are rows of their own.
  *
  * <p>Rows are ordered: first those that predict (each example from the last prompt token on), then prompt tokens whose
- * activations are not there ("holes"); these two are <em>new</em>, to be forwarded. Then what was logged: on the device, and on the host, of each the
- * shorter stretches first.
+ * activations are not there ("holes"); these two are <em>new</em>, to be forwarded. Then what was logged: what is on the device,
+ * and what is on the host, of each the shorter stretches first.
  *
  * @param examples as given
  * @param rows of all

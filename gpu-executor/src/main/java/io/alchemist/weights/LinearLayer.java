@@ -48,6 +48,11 @@ public enum LinearLayer {
     };
   }
 
+  /** Elements of the weight, and multiply-adds for each row that goes through it. */
+  public long parameters(ModelConfig config) {
+    return (long) outputs(config) * inputs(config);
+  }
+
   /**
    * The layer with the given {@link #shortName}.
    *

@@ -89,7 +89,7 @@ public record ModelConfig(
   public long parameters() {
     long layer = 2L * hiddenSize;
     for (LinearLayer linear : LinearLayer.values()) {
-      layer += (long) linear.outputs(this) * linear.inputs(this);
+      layer += linear.parameters(this);
     }
     return layer * layers + hiddenSize + (tiedEmbeddings ? 1L : 2L) * vocabSize * hiddenSize;
   }

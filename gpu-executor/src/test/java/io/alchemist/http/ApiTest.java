@@ -25,6 +25,8 @@ import org.junit.jupiter.api.BeforeEach;
 /** A real server over a fake service, and two ways to talk to it. */
 abstract class ApiTest {
   private static final Pattern LENGTH = Pattern.compile("content-length: (\\d+)");
+  static final String CHAT = "/v1/chat/completions";
+  static final String STREAM = "{'messages':[{'role':'user','content':'x'}],'stream':true}";
   static final ObjectMapper JSON = new ObjectMapper();
 
   final Metrics metrics = new Metrics();

@@ -13,9 +13,7 @@ import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.Test;
 
 class ConnectionTest extends ApiTest {
-  private static final String CHAT = "/v1/chat/completions";
   private static final String WHOLE = "{'messages':[{'role':'user','content':'x'}]}";
-  private static final String STREAM = "{'messages':[{'role':'user','content':'x'}],'stream':true}";
 
   @Test
   void pipelinedRequestsAreAnsweredInOrderOneAtATime() throws Exception {

@@ -13,7 +13,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class EndpointsTest extends ApiTest {
-  private static final String CHAT = "/v1/chat/completions";
   private static final String MODEL = "{'id':'tiny','object':'model','created':1700000000,"
       + "'owned_by':'alchemist','context_tokens':2048,'live_version':5,'versions':[5,4]}";
 

@@ -8,9 +8,6 @@ import org.junit.jupiter.api.Test;
 
 /** Clients that say nothing for longer than the server waits. */
 class IdleTest extends ApiTest {
-  private static final String CHAT = "/v1/chat/completions";
-  private static final String STREAM = "{'messages':[{'role':'user','content':'x'}],'stream':true}";
-
   @Override
   ApiConfig config() {
     return new ApiConfig("127.0.0.1", 0, 4096, 64, 2_000, 1 << 20, 20_000, 20_000, 2_000);

@@ -11,9 +11,6 @@ import org.junit.jupiter.api.Test;
 
 /** Narrow limits, reached. */
 class LimitsTest extends ApiTest {
-  private static final String CHAT = "/v1/chat/completions";
-  private static final String STREAM = "{'messages':[{'role':'user','content':'x'}],'stream':true}";
-
   @Override
   ApiConfig config() {
     return new ApiConfig("127.0.0.1", 0, 4096, 2, 20_000, 256 << 10, 400, 5_000, 1_000);

@@ -16,8 +16,7 @@ class StalledReaderTest extends ApiTest {
   @Test
   void aReaderThatStallsIsCutOffAfterAWhile() throws Exception {
     try (Raw raw = new Raw()) {
-      raw.sendPost(
-          "/v1/chat/completions", "{'messages':[{'role':'user','content':'x'}],'stream':true}");
+      raw.sendPost(CHAT, STREAM);
       FakeTextService.Call call = service.nextCall();
       // 20 MB are more than the kernel takes.
       String text = "x".repeat(100_000);

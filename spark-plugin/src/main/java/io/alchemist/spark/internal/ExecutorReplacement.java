@@ -12,8 +12,11 @@ public final class ExecutorReplacement {
 
   /** Ends an executor, where the cluster manager can. */
   public static void replace(SparkContext context, String executorId) {
+    if (context.isStopped()) {
+      return; // and all executors with it
+    }
     try {
-      if (context.isStopped() || context.killAndReplaceExecutor(executorId)) {
+      if (context.killAndReplaceExecutor(executorId)) {
         LOG.warn("Executor {} is replaced, as its engine has stopped", executorId);
         return;
       }
