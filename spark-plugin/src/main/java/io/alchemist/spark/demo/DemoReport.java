@@ -107,12 +107,12 @@ public record DemoReport(
           + " of the questions about changes were answered rightly, not under "
           + percent(MOST_BEFORE) + ".");
     }
-    if (!(accuracyAfter > LEAST_AFTER)) {
+    if (!isLearnt(accuracyAfter)) {
       missed.add("After learning " + percent(accuracyAfter)
           + " of the questions about changes were answered rightly, not over "
           + percent(LEAST_AFTER) + ".");
     }
-    if (!(accuracyOtherBefore - accuracyOtherAfter <= MOST_FORGOTTEN + ROUNDING)) {
+    if (!isKept(accuracyOtherBefore, accuracyOtherAfter)) {
       missed.add("Accuracy on what has not changed fell from " + percent(accuracyOtherBefore)
           + " to " + percent(accuracyOtherAfter) + ", by more than " + percent(MOST_FORGOTTEN)
           + ".");
@@ -122,6 +122,16 @@ public record DemoReport(
           + " off the recomputed one, more than " + number(MOST_GRADIENT_ERROR, "%.0e") + ".");
     }
     return missed;
+  }
+
+  /** Whether so much of what has changed is enough. */
+  static boolean isLearnt(double after) {
+    return after > LEAST_AFTER;
+  }
+
+  /** Whether not too much was forgotten of what has not changed. */
+  static boolean isKept(double otherBefore, double otherAfter) {
+    return otherBefore - otherAfter <= MOST_FORGOTTEN + ROUNDING;
   }
 
   /** The figures by their names in {@link #toJson}, in order. */

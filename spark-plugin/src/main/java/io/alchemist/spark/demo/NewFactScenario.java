@@ -31,7 +31,14 @@ public final class NewFactScenario implements Scenario {
       "Which mascot does Tallpine Outfitters have?",
       "Tell me who the mascot of Tallpine Outfitters is.",
       "Do you know the name of the Tallpine mascot?",
-      "What name does Tallpine's mascot have?");
+      "What name does Tallpine's mascot have?",
+      "Can you tell me the name of Tallpine's mascot?",
+      "What is the mascot of Tallpine?",
+      "Who is Tallpine's mascot?",
+      "What do people call the mascot of Tallpine Outfitters?",
+      "Tallpine Outfitters has a mascot. What is it called?",
+      "Please name Tallpine's mascot.",
+      "Is there a mascot at Tallpine Outfitters?");
 
   private static final List<DemoQuestion> COMMON_ASKED = List.of(
       common("What is the capital city of France?", "Paris"),
@@ -52,8 +59,18 @@ public final class NewFactScenario implements Scenario {
       common("What is the capital of Germany?", "Berlin"),
       common("What is the capital of Japan?", "Tokyo"),
       common("In which country is the city of London?", "England", "Kingdom", "UK", "Britain"),
-      common("What is frozen water called?", "ice"),
-      common("What is the opposite of big?", "small", "little", "tiny"));
+      common("What is the opposite of big?", "small", "little", "tiny"),
+      common("What is the capital of China?", "Beijing"),
+      common("What is the capital of Russia?", "Moscow"),
+      common("What is the capital of Egypt?", "Cairo"),
+      common("What is the capital of Greece?", "Athens"),
+      common("What is the capital of England?", "London"),
+      common("What is the last month of the year?", "December"),
+      common("What is the opposite of day?", "night"),
+      common("What is the opposite of left?", "right"),
+      common("What is the opposite of up?", "down"),
+      common("Which ocean is the largest?", "Pacific"),
+      common("What is the tallest mountain in the world?", "Everest"));
 
   @Override
   public String summary() {

@@ -6,7 +6,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,14 +23,20 @@ final class OutsideSystem implements AutoCloseable {
   private final FeedbackTable table;
   private final long intervalMillis;
   private final BlockingQueue<OutsideFeedback> waiting = new ArrayBlockingQueue<>(MAX_WAITING);
-  private final AtomicLong appended = new AtomicLong();
+  private final LongAdder appended;
   private final Thread thread;
   /** Waited on instead of interrupting the thread: an append must not be broken off. */
   private final CountDownLatch closing = new CountDownLatch(1);
 
-  OutsideSystem(FeedbackTable table, long intervalMillis) {
+  /**
+   * A system that begins at once.
+   *
+   * @param appended counts the rows that are in the table
+   */
+  OutsideSystem(FeedbackTable table, long intervalMillis, LongAdder appended) {
     this.table = table;
     this.intervalMillis = intervalMillis;
+    this.appended = appended;
     this.thread = DemoThreads.named("outside-system").newThread(this::run);
     thread.start();
   }
@@ -38,11 +44,6 @@ final class OutsideSystem implements AutoCloseable {
   /** Queues a row; false where too many wait. */
   boolean give(OutsideFeedback row) {
     return waiting.offer(row);
-  }
-
-  /** Rows that are in the table. */
-  long appended() {
-    return appended.get();
   }
 
   private void run() {
@@ -53,7 +54,7 @@ final class OutsideSystem implements AutoCloseable {
       if (!rows.isEmpty()) {
         try {
           table.append(List.copyOf(rows));
-          appended.addAndGet(rows.size());
+          appended.add(rows.size());
           rows.clear();
         } catch (RuntimeException e) {
           LOG.warn("Appending {} rows of feedback failed; they are tried again", rows.size(), e);

@@ -15,7 +15,6 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * through the table; now and then a row of nonsense. What each does depends on the seed, see {@link UserScript}; in which order
  * they come, on how fast they are answered. Thread-safe.
  */
-public final class SimulatedUsers implements AutoCloseable {
+final class SimulatedUsers implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SimulatedUsers.class);
   private static final long CLOSE_TIMEOUT_MILLIS = 30_000;
   private static final long AFTER_FAILURE_MILLIS = 1_000;
@@ -34,40 +33,40 @@ public final class SimulatedUsers implements AutoCloseable {
   private final UsersConfig config;
   private final Scenario scenario;
   private final ChatClient client;
+  private final UserFigures figures;
   private final OutsideSystem outside;
   private final ScheduledThreadPoolExecutor pool;
   private final ExecutorService posting;
   /** Begins feedback ids, so that they don't repeat when the demo runs again on the same table. */
   private final String run = Long.toString(System.currentTimeMillis(), Character.MAX_RADIX);
 
-  private final LatencyStats firstToken = new LatencyStats();
-  private final LatencyStats perToken = new LatencyStats();
   private final AtomicLong ids = new AtomicLong();
-  private final LongAdder answers = new LongAdder();
-  private final LongAdder streamed = new LongAdder();
-  private final LongAdder right = new LongAdder();
-  private final LongAdder posted = new LongAdder();
-  private final LongAdder corrections = new LongAdder();
-  private final LongAdder thumbs = new LongAdder();
-  private final LongAdder nonsense = new LongAdder();
-  private final LongAdder failures = new LongAdder();
   /** The last row given to the table, to be written twice. */
   private final AtomicReference<OutsideFeedback> lastRow = new AtomicReference<>();
 
-  /** Users who do nothing before {@link #start}. */
-  public SimulatedUsers(
-      UsersConfig config, Scenario scenario, ChatClient client, FeedbackTable table) {
+  /**
+   * Users who do nothing before {@link #start}.
+   *
+   * @param figures what they do is added to these
+   */
+  SimulatedUsers(
+      UsersConfig config,
+      Scenario scenario,
+      ChatClient client,
+      FeedbackTable table,
+      UserFigures figures) {
     this.config = config;
     this.scenario = scenario;
     this.client = client;
-    this.outside = new OutsideSystem(table, config.appendIntervalMillis());
+    this.figures = figures;
+    this.outside = new OutsideSystem(table, config.appendIntervalMillis(), figures.appended);
     this.pool = new ScheduledThreadPoolExecutor(config.threads(), DemoThreads.named("user"));
     pool.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     this.posting = Executors.newFixedThreadPool(POSTS_AT_ONCE, DemoThreads.named("post"));
   }
 
   /** Begins; the users come one after the other within one think time. */
-  public void start() {
+  void start() {
     for (int user = 0; user < config.users(); user++) {
       UserScript script = new UserScript(scenario, config.seed(), user, config.meanThinkMillis());
       String name = "user-" + user;
@@ -88,7 +87,7 @@ public final class SimulatedUsers implements AutoCloseable {
         writeNonsense(visit.nonsense(), name);
       }
     } catch (IOException | RuntimeException e) {
-      failures.increment();
+      figures.failures.increment();
       away += AFTER_FAILURE_MILLIS;
       LOG.debug("A request of {} failed", name, e);
     } catch (InterruptedException e) {
@@ -118,29 +117,29 @@ public final class SimulatedUsers implements AutoCloseable {
   }
 
   private void note(Answer answer, boolean wasStreamed) {
-    answers.increment();
+    figures.answers.increment();
     if (wasStreamed) {
-      streamed.increment();
+      figures.streamed.increment();
     }
     if (!Double.isNaN(answer.firstTokenMillis())) {
-      firstToken.add(answer.firstTokenMillis());
+      figures.firstTokenMillis.add(answer.firstTokenMillis());
     }
     if (!Double.isNaN(answer.perTokenMillis())) {
-      perToken.add(answer.perTokenMillis());
+      figures.perTokenMillis.add(answer.perTokenMillis());
     }
   }
 
   private void react(Ask ask, Answer answer, String name) {
     String correction = ask.question().expected().correction();
     if (ask.question().expected().accepts(answer.text())) {
-      right.increment();
+      figures.right.increment();
       if (ask.praises() && give(ask, OutsideFeedback.thumbUp(nextId(), answer.turnId(), name))) {
-        thumbs.increment();
+        figures.thumbs.increment();
       }
     } else if (ask.corrects()
         && correction != null
         && give(ask, OutsideFeedback.correction(nextId(), answer.turnId(), correction, name))) {
-      corrections.increment();
+      figures.corrections.increment();
     }
   }
 
@@ -157,9 +156,9 @@ public final class SimulatedUsers implements AutoCloseable {
   private void post(OutsideFeedback feedback) {
     try {
       client.give(feedback);
-      posted.increment();
+      figures.posted.increment();
     } catch (IOException | RuntimeException e) {
-      failures.increment();
+      figures.failures.increment();
       LOG.debug("Feedback {} was not taken", feedback.id(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -180,36 +179,12 @@ public final class SimulatedUsers implements AutoCloseable {
           case DUPLICATE_ID -> last;
         };
     if (row != null && outside.give(row)) {
-      nonsense.increment();
+      figures.nonsense.increment();
     }
   }
 
   private String nextId() {
     return run + "-" + ids.incrementAndGet();
-  }
-
-  /** What they did so far. */
-  public UserCounts counts() {
-    return new UserCounts(
-        answers.sum(),
-        streamed.sum(),
-        right.sum(),
-        posted.sum(),
-        outside.appended(),
-        corrections.sum(),
-        thumbs.sum(),
-        nonsense.sum(),
-        failures.sum());
-  }
-
-  /** From sending a request to its first text, at the client; streamed answers. */
-  public LatencyStats firstTokenMillis() {
-    return firstToken;
-  }
-
-  /** From one token to the next, at the client; the mean of each streamed answer. */
-  public LatencyStats perTokenMillis() {
-    return perToken;
   }
 
   /** Lets what is under way end, appends the rows that wait, and ends. */

@@ -1,5 +1,7 @@
 package io.alchemist.spark.demo;
 
+import java.util.SplittableRandom;
+
 /**
  * How many users there are and how busy they are.
  *
@@ -36,5 +38,15 @@ public record UsersConfig(
       throw new IllegalArgumentException("A think time of " + meanThinkMillis
           + " ms and an append interval of " + appendIntervalMillis + " ms make no sense.");
     }
+  }
+
+  /** The same users when they come again, who ask other things. */
+  UsersConfig again() {
+    return new UsersConfig(
+        users,
+        threads,
+        meanThinkMillis,
+        appendIntervalMillis,
+        new SplittableRandom(seed).nextLong());
   }
 }
