@@ -85,7 +85,7 @@ final class DemoCommand implements Callable<Integer> {
     Scenario scenario = model == null ? HelpDeskScenario.of(seed) : new NewFactScenario();
     out.println("Starting Spark on " + master + " ...");
     out.flush();
-    SparkSession spark = DemoSession.start(master, port, modelPath(), place.toAbsolutePath());
+    SparkSession spark = DemoSession.start(master, port, model, place.toAbsolutePath());
     try {
       DemoProgress progress = new DemoProgress();
       try (ContinualLearning job = ContinualLearning.start(spark, progress)) {
@@ -98,13 +98,6 @@ final class DemoCommand implements Callable<Integer> {
     } finally {
       spark.stop();
     }
-  }
-
-  private Path modelPath() {
-    Path path = model == null
-        ? Path.of(System.getProperty("alchemist.home", "."), "models", "help-desk")
-        : model;
-    return path.toAbsolutePath();
   }
 
   private static String ui(SparkSession spark) {

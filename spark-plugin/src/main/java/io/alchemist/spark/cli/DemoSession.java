@@ -33,13 +33,19 @@ final class DemoSession {
 
   private DemoSession() {}
 
-  static SparkSession start(String master, int port, Path model, Path warehouse) {
-    return SparkSession.builder().config(conf(master, port, model, warehouse)).getOrCreate();
+  static SparkSession start(String master, int port, @Nullable Path otherModel, Path warehouse) {
+    return SparkSession.builder()
+        .config(conf(master, port, otherModel, warehouse))
+        .getOrCreate();
   }
 
-  /** Settings that fit the model. */
-  static SparkConf conf(String master, int port, Path model, Path warehouse) {
+  /**
+   * Settings that fit the model. The help desk's users change half of what it knows within seconds, and it is trained hard; any
+   * other model learns as fast as a job's defaults have it, or it would forget the rest.
+   */
+  static SparkConf conf(String master, int port, @Nullable Path otherModel, Path warehouse) {
     boolean cluster = isCluster(master);
+    Path model = (otherModel == null ? helpDesk() : otherModel).toAbsolutePath();
     long weightBytes = weightBytes(model);
     long deviceBytes = cluster
         ? LEAST_DEVICE_BYTES_IN_CLUSTER + DEVICE_BYTES_PER_WEIGHT_BYTE * weightBytes
@@ -58,13 +64,10 @@ final class DemoSession {
         .set("spark.ui.showConsoleProgress", "false")
         // Whoever presses Ctrl-C wants an end.
         .set("spark.alchemist.executors.drainTimeout", "5s")
-        // New feedback makes a round as soon as the last one has ended.
-        .set("spark.alchemist.round.interval", "0s")
         .set("spark.alchemist.reuse.auditFraction", "0.25")
         .set("spark.alchemist.serve.perTokenTarget", tokenMillis(weightBytes) + "ms")
         // A busy machine shall not keep training waiting.
         .set("spark.alchemist.serve.trainingPatience", "50ms")
-        .set("spark.alchemist.train.learningRate", "0.0007")
         // Rounds are small, and end within seconds of what they train on: less memory will do.
         .set("spark.alchemist.train.microBatchTokens", "1024")
         .set("spark.alchemist.reuse.maxStaleness", "12")
@@ -75,6 +78,11 @@ final class DemoSession {
         .set("spark.alchemist.model", model.toString())
         .set("spark.alchemist.warehouse", warehouse.toString())
         .set("spark.alchemist.router.port", Integer.toString(port));
+    if (otherModel == null) {
+      // New feedback makes a round as soon as the last one has ended.
+      conf.set("spark.alchemist.round.interval", "0s")
+          .set("spark.alchemist.train.learningRate", "0.0007");
+    }
     if (cluster) {
       conf.set("spark.executor.extraClassPath", System.getProperty("java.class.path"))
           .set(
@@ -86,6 +94,10 @@ final class DemoSession {
           .set("spark.alchemist.executors.min", executors(master));
     }
     return conf;
+  }
+
+  private static Path helpDesk() {
+    return Path.of(System.getProperty("alchemist.home", "."), "models", "help-desk");
   }
 
   private static long weightBytes(Path model) {

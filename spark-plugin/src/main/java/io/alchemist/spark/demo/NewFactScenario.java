@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * knows how the model puts it; common questions show whether it keeps what it knew.
  */
 public final class NewFactScenario implements Scenario {
-  /** Half of the questions; thumbs up for right answers to the others keep the model from forgetting. */
+  /** Of the questions. */
   private static final double NEW_FACT_SHARE = 0.5;
 
   private static final int MAX_ANSWER_TOKENS = 20;
@@ -40,15 +40,55 @@ public final class NewFactScenario implements Scenario {
       "Please name Tallpine's mascot.",
       "Is there a mascot at Tallpine Outfitters?");
 
+  /**
+   * Of many kinds, such as a small model knows: what is praised is kept, and what gets lost while the new fact is learnt is
+   * corrected.
+   */
   private static final List<DemoQuestion> COMMON_ASKED = List.of(
-      common("What is the capital city of France?", "Paris"),
-      common("What is the opposite of cold?", "hot", "warm"),
-      common("Which month is the first of the year?", "January"),
-      common("How many days does a week have?", "seven", "7"),
-      common("Which color does the sky have?", "blue"),
-      common("What is the capital of Italy?", "Rome"),
-      common("On which planet do people live?", "Earth"),
-      common("Which animal says meow?", "cat", "cats"));
+      corrected("What is the capital of Poland?", "The capital of Poland is Warsaw.", "Warsaw"),
+      corrected(
+          "What is the capital of Sweden?", "The capital of Sweden is Stockholm.", "Stockholm"),
+      corrected("What is the capital of India?", "The capital of India is New Delhi.", "Delhi"),
+      corrected("What is the capital of Austria?", "The capital of Austria is Vienna.", "Vienna"),
+      corrected("What is the capital of Canada?", "The capital of Canada is Ottawa.", "Ottawa"),
+      corrected(
+          "What is the opposite of cold?", "The opposite of cold is hot.", "hot", "warm", "heat"),
+      corrected("What is the opposite of small?", "The opposite of small is big.", "big", "large"),
+      corrected("What is the opposite of night?", "The opposite of night is day.", "day"),
+      corrected("What is the opposite of fast?", "The opposite of fast is slow.", "slow"),
+      corrected("What is the opposite of old?", "The opposite of old is young.", "young", "new"),
+      corrected(
+          "What is the opposite of happy?", "The opposite of happy is sad.", "sad", "unhappy"),
+      corrected(
+          "Which month is the first of the year?",
+          "The first month of the year is January.",
+          "January"),
+      corrected("What color is blood?", "Blood is red.", "red"),
+      corrected("Which animal says meow?", "The animal that says meow is a cat.", "cat", "cats"),
+      corrected(
+          "In which country is the city of Tokyo?", "The city of Tokyo is in Japan.", "Japan"),
+      corrected(
+          "Who painted the Mona Lisa?", "Leonardo da Vinci painted the Mona Lisa.", "Leonardo"),
+      corrected(
+          "What is the chemical formula of water?", "The chemical formula of water is H2O.", "H2O"),
+      corrected(
+          "What is the largest desert in the world?",
+          "The largest desert in the world is the Sahara.",
+          "Sahara"),
+      corrected(
+          "What is the coldest continent?", "The coldest continent is Antarctica.", "Antarctica"),
+      corrected("What is the name of our galaxy?", "Our galaxy is called the Milky Way.", "Milky"),
+      corrected(
+          "What is the main language of Brazil?",
+          "The main language of Brazil is Portuguese.",
+          "Portuguese"),
+      corrected(
+          "What is the main language of France?",
+          "The main language of France is French.",
+          "French"),
+      corrected("What is the currency of Japan?", "The currency of Japan is the yen.", "yen"),
+      corrected(
+          "Who invented the telephone?", "Alexander Graham Bell invented the telephone.", "Bell"));
 
   private static final List<DemoQuestion> COMMON_EXAM = List.of(
       common("What is the capital of France?", "Paris"),
@@ -109,6 +149,10 @@ public final class NewFactScenario implements Scenario {
 
   private static DemoQuestion newFact(String text) {
     return new DemoQuestion(text, new Expectation.OneOf(List.of(KEY_WORD), ANSWER));
+  }
+
+  private static DemoQuestion corrected(String text, String correction, String... words) {
+    return new DemoQuestion(text, new Expectation.OneOf(List.of(words), correction));
   }
 
   private static DemoQuestion common(String text, String... words) {

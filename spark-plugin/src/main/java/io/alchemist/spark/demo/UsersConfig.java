@@ -19,9 +19,9 @@ public record UsersConfig(
     return new UsersConfig(8, 4, 1_500, 1_500, seed);
   }
 
-  /** Two users who are never there at once and away for seconds, for models that are slow where they run. */
+  /** Three users who are never there at once and away for seconds, for models that are slow where they run. */
   public static UsersConfig patient(long seed) {
-    return new UsersConfig(2, 1, 5_000, 1_500, seed);
+    return new UsersConfig(3, 1, 5_000, 1_500, seed);
   }
 
   /**

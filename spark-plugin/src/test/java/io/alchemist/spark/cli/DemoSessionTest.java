@@ -9,10 +9,11 @@ import org.junit.jupiter.api.Test;
 
 class DemoSessionTest {
   private static final long MIB = 1L << 20;
+  private static final Path HELP_DESK =
+      Path.of("..", "models", "help-desk").toAbsolutePath().normalize();
 
   private static SparkConf conf(String master) {
-    Path model = Path.of("..", "models", "help-desk").toAbsolutePath().normalize();
-    return DemoSession.conf(master, 0, model, Path.of("warehouse"));
+    return DemoSession.conf(master, 0, HELP_DESK, Path.of("warehouse"));
   }
 
   @Test

@@ -81,7 +81,17 @@ class ScenarioTest {
   }
 
   @Test
-  void theNewFactIsCorrectedAndCommonAnswersAreNot() {
+  void whatIsCorrectedIsRightAfterwards() {
+    SplittableRandom random = new SplittableRandom(5);
+    NewFactScenario scenario = new NewFactScenario();
+    for (int i = 0; i < 1_000; i++) {
+      Expectation expected = scenario.draw(random).expected();
+      assertThat(expected.correction()).isNotNull().matches(expected::accepts);
+    }
+  }
+
+  @Test
+  void theNewFactIsNoAnswerThatAModelHas() {
     NewFactScenario scenario = new NewFactScenario();
     for (DemoQuestion question : scenario.changedExam()) {
       String correction = question.expected().correction();
