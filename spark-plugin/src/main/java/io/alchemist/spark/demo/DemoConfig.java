@@ -4,7 +4,7 @@ package io.alchemist.spark.demo;
  * How long the demo goes on and what it is content with.
  *
  * @param users who chat
- * @param maxChatSeconds when, after they came first, they stop at the latest
+ * @param maxChatSeconds how long, counted from when they first come, until they stop at the latest
  * @param examEverySeconds how often a small exam is held meanwhile
  * @param examConcurrency exam questions under way at once
  * @param quietSeconds how long no round may end, after the users have, before the last exam

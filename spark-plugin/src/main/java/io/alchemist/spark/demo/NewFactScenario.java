@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * knows how the model puts it; common questions show whether it keeps what it knew.
  */
 public final class NewFactScenario implements Scenario {
-  /** Of the questions. */
+  /** How many of the questions are about it. */
   private static final double NEW_FACT_SHARE = 0.5;
 
   private static final int MAX_ANSWER_TOKENS = 20;
