@@ -12,7 +12,8 @@ import java.util.Map;
 /**
  * Native memory in blocks of a size class. Freed blocks wait for the next request of their class, so scratch that every step
  * wants is neither mapped nor zeroed again. Blocks in use and waiting ones together stay within the limit: what waited
- * longest is given back to the system first. (A single block may exceed its request by an eighth, the step between classes, and 16 MiB at most.)
+ * longest is given back to the system first. (A single block may exceed its request by an eighth, the step between classes, and
+ * by 16 MiB at most.)
  *
  * <p>Thread-safe.
  */

@@ -37,7 +37,7 @@ final class SimulatedUsers implements AutoCloseable {
   private final OutsideSystem outside;
   private final ScheduledThreadPoolExecutor pool;
   private final ExecutorService posting;
-  /** Begins feedback ids, so that they don't repeat when the demo runs again on the same table. */
+  /** Begins feedback ids, so that they don't repeat when users come again or the demo runs again on the same table. */
   private final String run = Long.toString(System.currentTimeMillis(), Character.MAX_RADIX);
 
   private final AtomicLong ids = new AtomicLong();

@@ -3,10 +3,9 @@ package io.alchemist.spark.demo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
-import java.util.Map;
 
 /** Rounds of a {@link ServedModel}, told from its metrics: so many steps are one. */
-final class ServedProgress implements Progress {
+final class ServedProgress extends RoundsOnly {
   private final ServedModel served;
   private final int stepsPerRound;
   private long round;
@@ -54,30 +53,5 @@ final class ServedProgress implements Progress {
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  @Override
-  public Work reuse() {
-    return Work.NONE;
-  }
-
-  @Override
-  public Work recompute() {
-    return Work.NONE;
-  }
-
-  @Override
-  public double gradientError() {
-    return Double.NaN;
-  }
-
-  @Override
-  public Map<String, Long> peakBytes() {
-    return Map.of();
-  }
-
-  @Override
-  public Map<String, String> places() {
-    return Map.of();
   }
 }

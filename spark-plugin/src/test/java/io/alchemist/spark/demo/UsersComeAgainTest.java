@@ -18,7 +18,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -157,36 +156,11 @@ class UsersComeAgainTest {
   }
 
   /** So that no exam waits for one; each takes more than was ever sent. */
-  private static final class RoundAtEachGlance implements Progress {
+  private static final class RoundAtEachGlance extends RoundsOnly {
     @Override
     public List<RoundLine> roundsAfter(long last) {
       return List.of(
           new RoundLine(last + 1, last + 1, last + 2, 1_000_000, 1, 0, 1, 1.0, 1, 0, 0.1));
-    }
-
-    @Override
-    public Work reuse() {
-      return Work.NONE;
-    }
-
-    @Override
-    public Work recompute() {
-      return Work.NONE;
-    }
-
-    @Override
-    public double gradientError() {
-      return Double.NaN;
-    }
-
-    @Override
-    public Map<String, Long> peakBytes() {
-      return Map.of();
-    }
-
-    @Override
-    public Map<String, String> places() {
-      return Map.of();
     }
   }
 }
